@@ -1,0 +1,1 @@
+"""The interagency MOU and care-coordination hub for California's counties and Medi-Cal managed care plans."""

@@ -1,0 +1,65 @@
+"""The unit of work: what an action writes lands whole or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from hub.db.engine import engine, is_serialization_failure, is_unique_violation
+from hub.kernel.errors import Busy, Conflict, Refusal
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_TRIES = 5
+
+
+class _Hooks:
+    record_refusal: Callable[[Any], Awaitable[None]] | None = None
+
+
+def on_refusal(record: Callable[[Any], Awaitable[None]]) -> None:
+    """Say how the audit entry that a refusal carries is written (`hub.app` does)."""
+    _Hooks.record_refusal = staticmethod(record)  # type: ignore[assignment]
+
+
+def in_unit_of_work() -> bool:
+    return engine().current_transaction.get() is not None
+
+
+def unit_of_work(action: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+    """Run an action in one transaction. Re-entrant: the outermost commits, retries and records refusals.
+
+    An action has no side effect but the database, so that it can be tried again: after a serialization failure, and
+    after two at once inserted the same unique key (the second try then finds the other's row).
+    """
+
+    @wraps(action)
+    async def whole(*args: P.args, **kwargs: P.kwargs) -> R:
+        if in_unit_of_work():
+            return await action(*args, **kwargs)
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                async with engine().transaction():
+                    return await action(*args, **kwargs)
+            except Refusal as refusal:
+                if refusal.audit is not None and _Hooks.record_refusal is not None:
+                    audit, refusal.audit = refusal.audit, None
+                    await _Hooks.record_refusal(audit)
+                raise
+            except Exception as error:
+                again = is_serialization_failure(error) or is_unique_violation(error)
+                if not again:
+                    raise
+                if attempt >= _TRIES:
+                    if is_unique_violation(error):
+                        raise Conflict("The same entry was recorded meanwhile. Reload and look again.") from error
+                    raise Busy("The database is busy. Nothing was changed; try again.") from error
+                await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - spreads the retries
+
+    return whole

@@ -1,0 +1,85 @@
+"""Rules as data, and what somebody owes under them."""
+
+from __future__ import annotations
+
+from piccolo.table import Table
+
+from hub.db.columns import (
+    code,
+    code_or_none,
+    day,
+    day_or_none,
+    flag,
+    instant,
+    key,
+    link,
+    link_or_none,
+    number,
+    number_or_none,
+    text,
+    text_or_none,
+)
+from hub.directory.tables import Organization
+
+
+class RuleVersion(Table, tablename="rule_version"):
+    """A number from law, with its authority (`domain.md` section 9). A change is a new row."""
+
+    id = key()
+    rule = code(index=True)  # such as referral-answer
+    version = number()
+    words = text()  # what is owed, in words
+    limit_count = number_or_none()
+    limit_unit = code_or_none()  # kernel.calendar.Unit
+    authority = text()
+    effective_from = day()
+    verified = flag()
+    note = text_or_none()
+
+
+class Duty(Table, tablename="duty"):
+    """Somebody owes something by a date under a rule. Opened and settled by actions; nobody types its state.
+
+    States: open, met, missed (met too late), excused, cancelled. An open one past its date is overdue.
+    """
+
+    id = key()
+    rule = code(index=True)
+    rule_version = link(RuleVersion)
+    subject_type = code()  # Task, Agreement, Meeting, …
+    subject_id = code(index=True)
+    period = code_or_none()  # for recurring ones: 2026-Q3
+    unique_key = code(unique=True)  # rule, subject, period, owing organization: opened once
+    title = text()  # what is to be done, without personal data
+    why = text()  # why it is here and from which clause
+    organization = link(Organization)  # owes it
+    counterpart = link_or_none(Organization)
+    position = code()  # of that organization, towards the counterpart
+    member = code_or_none()
+    opened_on = day()
+    not_before = day_or_none()
+    due_on = day(index=True)
+    calendar = code()  # by which working days were reckoned: state, county-19, calendar
+    escalate_position = code_or_none()
+    escalate_on = day_or_none()  # becomes the escalation position's work too
+    agenda_on = day_or_none()  # proposed to the next agenda
+    escalated_on = day_or_none()
+    agenda_proposed_on = day_or_none()
+    state = code(index=True)
+    settled_on = day_or_none()
+    settled_by = text_or_none()
+    settlement = text_or_none()  # how it ended, in words
+    version = number(default=1)
+
+
+class DutyEvent(Table, tablename="duty_event"):
+    """Opened, reminded, escalated, put on an agenda, settled. Only ever inserted."""
+
+    id = key()
+    duty = link(Duty)
+    event = code()
+    actor_id = code()
+    actor_name = text()
+    effective_date = day()
+    recorded_at = instant()
+    note = text_or_none()
