@@ -107,3 +107,30 @@ async def cast(database: Engine) -> Any:
     from tests.cast import build_cast
 
     return await build_cast()
+
+
+@pytest_asyncio.fixture
+async def web(database: Engine, tmp_path: Path) -> AsyncIterator[Any]:
+    """The pages without a browser: `marisol = await web.sign_in(cast.marisol)`. See `tests/web_client.py`."""
+    from tests.web_client import open_web
+
+    async with open_web(database, tmp_path) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture
+async def live(database: Engine, tmp_path: Path) -> AsyncIterator[Any]:
+    """The app on a real socket (`live.base`), in this process."""
+    from tests.web_client import open_live
+
+    async with open_live(database, tmp_path) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture
+async def chromium(live: Any) -> AsyncIterator[Any]:
+    """Chromium in front of it: `page = await chromium.open(cast.marisol, "/mous")`."""
+    from tests.web_client import open_chromium
+
+    async with open_chromium(live) as opened:
+        yield opened

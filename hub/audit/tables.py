@@ -13,15 +13,15 @@ class AuditEntry(Table, tablename="audit_entry"):
     id = key()
     recorded_at = instant()  # when it was written
     happened_at = instant()  # by the hub's clock: the demonstration tells a past year
-    action = code(index=True)  # tag with a grammar: feature:noun:verb, such as mou:agreement:execute
+    action = code()  # tag with a grammar: feature:noun:verb, such as mou:agreement:execute
     outcome = code()  # permitted | refused | failed
     actor_kind = code()
     actor_id = code()
     actor_name = text()
-    organization = code_or_none(index=True)  # for which the actor acted
+    organization = code_or_none()  # for which the actor acted
     subject_type = code()  # a FHIR type or one of ours: Task, Agreement, Meeting, …
     subject_id = code_or_none(index=True)
-    member = code_or_none(index=True)  # whose data
+    member = code_or_none()  # whose data
     counterpart = code_or_none()  # the other organization
     basis = text_or_none()  # why it was allowed or refused, in words, with the ids of terms and consents
     detail = text_or_none()  # canonical JSON: what changed, elements released, the query; never personal data
@@ -40,11 +40,12 @@ class AuditChain(Table, tablename="audit_chain"):
 
 
 class AuditSeal(Table, tablename="audit_seal"):
-    """A signature over the chain's head up to `seq`, with a key that is not in the database."""
+    """A signature over the chain's head up to `seq` and the seal before, with a key that is not in the database."""
 
     id = key()
     seq = big_number(unique=True)
     head = code()
+    previous = code()  # digest of the seal before: no seal can be taken out
     key_id = code()
     signature = text()
     sealed_at = instant()

@@ -36,3 +36,11 @@ class ConsentGrant(Table, tablename="consent_grant"):
     until_date = day_or_none()
     data_from = day_or_none()
     data_until = day_or_none()
+
+
+class ConsentParty(Table, tablename="consent_party"):
+    """An organization that a consent names, also after its grants have ended: it may see the consent."""
+
+    id = key()
+    consent = link(Consent)
+    organization = link(Organization)

@@ -4,11 +4,19 @@ from pathlib import Path
 
 from piccolo.conf.apps import AppConfig
 
-from hub.directory import tables
+from hub.directory.tables import Appointment, AppointmentEvent, Holiday, Organization, Person, Role, System
 
 APP_CONFIG = AppConfig(
     app_name="directory",
     migrations_folder_path=str(Path(__file__).parent / "piccolo_migrations"),
-    table_classes=[tables.Organization, tables.Person, tables.Appointment, tables.AppointmentEvent, tables.Role, tables.System, tables.Holiday],
+    table_classes=[
+        Organization,
+        Person,
+        Appointment,
+        AppointmentEvent,
+        Role,
+        System,
+        Holiday,
+    ],
     migration_dependencies=[],
 )

@@ -6,7 +6,6 @@ from piccolo.table import Table
 
 from hub.db.columns import (
     code,
-    code_or_none,
     day,
     day_or_none,
     flag,
@@ -46,7 +45,9 @@ class Person(DocumentMixin, Table, tablename="person"):
 
 
 class Appointment(DocumentMixin, Table, tablename="appointment"):
-    """A person in a position, from a day until a day, towards one counterpart (or all). FHIR PractitionerRole."""
+    """A person in a position, from a day until a day, towards one counterpart (or all). FHIR
+    PractitionerRole.
+    """
 
     organization = link(Organization)
     counterpart = link_or_none(Organization)  # None: towards everybody

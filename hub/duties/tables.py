@@ -28,12 +28,15 @@ class RuleVersion(Table, tablename="rule_version"):
     id = key()
     rule = code(index=True)  # such as referral-answer
     version = number()
+    trigger = text()
     words = text()  # what is owed, in words
+    owed_by = text()  # in words that hold for a county and a plan: liaison, responsible person
     limit_count = number_or_none()
-    limit_unit = code_or_none()  # kernel.calendar.Unit
+    limit_unit = code_or_none()  # first_rules.LimitUnit
     authority = text()
     effective_from = day()
     verified = flag()
+    shared = flag()  # the other party sees duties under this rule too
     note = text_or_none()
 
 
@@ -49,7 +52,7 @@ class Duty(Table, tablename="duty"):
     subject_type = code()  # Task, Agreement, Meeting, …
     subject_id = code(index=True)
     period = code_or_none()  # for recurring ones: 2026-Q3
-    unique_key = code(unique=True)  # rule, subject, period, owing organization: opened once
+    unique_key = text(unique=True)  # rule, subject, period, owing organization: opened once
     title = text()  # what is to be done, without personal data
     why = text()  # why it is here and from which clause
     organization = link(Organization)  # owes it
@@ -63,8 +66,10 @@ class Duty(Table, tablename="duty"):
     escalate_position = code_or_none()
     escalate_on = day_or_none()  # becomes the escalation position's work too
     agenda_on = day_or_none()  # proposed to the next agenda
+    overdue_on = day_or_none()  # when the job saw it overdue, and reminded its holder
     escalated_on = day_or_none()
     agenda_proposed_on = day_or_none()
+    shared = flag()  # the rule's: the counterpart sees it too
     state = code(index=True)
     settled_on = day_or_none()
     settled_by = text_or_none()

@@ -14,8 +14,8 @@ class Job(Table, tablename="job"):
     kind = code(index=True)  # such as mail:send, duties:escalate
     unique_key = code_or_none(unique=True)  # the same key twice is the same job
     payload = text()  # JSON: ids only
-    state = code(index=True)
-    run_at = instant(index=True)
+    state = code()
+    run_at = instant()
     attempts = number(default=0)
     lease_holder = code_or_none()
     lease_until = instant_or_none()

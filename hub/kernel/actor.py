@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from hub.kernel.errors import Forbidden
+
 
 class ActorKind(StrEnum):
     USER = "user"
@@ -41,6 +43,18 @@ class Actor:
 
     def can(self, capability: str) -> bool:
         return capability in self.capabilities
+
+    def require(self, capability: str) -> None:
+        """Raise `Forbidden` unless the actor's roles grant it. The hub's own jobs may do what their action says."""
+        if not self.is_hub and not self.can(capability):
+            raise Forbidden(f"Your role does not include: {capability}.")
+
+    @property
+    def home(self) -> str:
+        """The id of the organization for which they act. Raises `Forbidden` for one who acts for none."""
+        if self.organization is None:
+            raise Forbidden("This needs somebody who acts for an organization.")
+        return self.organization
 
     @property
     def is_county(self) -> bool:

@@ -37,7 +37,10 @@ class Meeting(Table, tablename="meeting"):
     held_on = day_or_none()
     minutes = text_or_none()
     decisions = text_or_none()
+    others_present = text_or_none()  # guests: executives, subcontractors
+    minuted_on = day_or_none()
     posted_on = day_or_none()  # date and time posted on the plan's web site
+    posted_where = text_or_none()
     created_at = instant()
     version = number(default=1)
 

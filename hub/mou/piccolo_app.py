@@ -9,6 +9,13 @@ from hub.mou import tables
 APP_CONFIG = AppConfig(
     app_name="mou",
     migrations_folder_path=str(Path(__file__).parent / "piccolo_migrations"),
-    table_classes=[tables.Agreement, tables.AgreementParty, tables.AgreementSection, tables.AgreementElement, tables.MouTerm, tables.AgreementEvent],
+    table_classes=[
+        tables.Agreement,
+        tables.AgreementParty,
+        tables.AgreementSection,
+        tables.AgreementElement,
+        tables.MouTerm,
+        tables.AgreementEvent,
+    ],
     migration_dependencies=["hub.directory.piccolo_app"],
 )

@@ -94,3 +94,19 @@ class ReferralDraft(Table, tablename="referral_draft"):
     data = text()  # JSON of the forms
     updated_at = instant()
     done = flag()
+
+
+class TaskOutput(Table, tablename="task_output"):
+    """Procedures that a Task's output points at, for searches."""
+
+    id = key()
+    task = link(Task)
+    procedure = link(Procedure)
+
+
+class RequestConsent(Table, tablename="request_consent"):
+    """Consents that a ServiceRequest's supportingInfo points at, for searches."""
+
+    id = key()
+    service_request = link(ServiceRequest)
+    consent = code(index=True)

@@ -1,0 +1,173 @@
+"""The composition root: it alone knows every feature, and hands each what it needs of the others."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import ModuleType
+from typing import Any
+
+from litestar import Litestar, Request, Response, Router, get
+from litestar.datastructures import CacheControlHeader, State
+from litestar.plugins.jinja import JinjaTemplateEngine
+from litestar.static_files import create_static_files_router
+from litestar.template.config import TemplateConfig
+
+from hub.audit.actions import record_pending
+from hub.auth.guards import check_routes, deny_by_default
+from hub.auth.pages import sign_in_instead
+from hub.auth.sessions import STORE, SessionStore, WhoAsks, session_config
+from hub.db.engine import Engine, bind, fetch_value, make_engine
+from hub.db.migrate import pending
+from hub.db.transaction import on_refusal
+from hub.directory.queries import load_user
+from hub.kernel.errors import Unauthenticated
+from hub.settings import Settings
+from hub.web import security
+from hub.web.errors import error_page
+from hub.web.templates import NavItem, SubjectPaths, folder, make_environment
+
+NAV = (
+    NavItem("My work", "/", "work.read", "w"),
+    NavItem("Referrals", "/referrals", "referral.read", "r"),
+    NavItem("Members", "/members", "member.read", "m"),
+    NavItem("MOUs", "/mous", "mou.read", "u"),
+    NavItem("Meetings", "/meetings", "meeting.read", "q"),
+    NavItem("Directory", "/directory", "directory.read", "d"),
+    NavItem("Reports", "/reports", "report.read", "p"),
+    NavItem("Access log", "/trail", "audit.read", "a"),
+)
+FEATURES = ("auth", "duties", "directory", "mou", "members", "consent", "referrals", "meetings", "reports", "trail")
+_YEAR = 365 * 24 * 3600
+ErrorFace = Callable[[Request[Any, Any, State], Exception], Response[Any]]
+
+
+class SchemaBehind(RuntimeError):
+    """The database lacks migrations that this code needs."""
+
+
+@get("/health", opt={"public": True})
+async def health() -> dict[str, str]:
+    """For a load balancer: whether this process reaches its database. Says nothing else."""
+    await fetch_value("SELECT 1 AS one")
+    return {"status": "ok"}
+
+
+def pages_of(features: Sequence[str] = FEATURES) -> list[ModuleType]:
+    """Each feature's `pages` module, where it has one."""
+    names = [f"hub.{feature}.pages" for feature in features]
+    return [importlib.import_module(name) for name in names if importlib.util.find_spec(name)]
+
+
+async def refuse_if_behind() -> None:
+    """Raise `SchemaBehind` unless the database has every migration of this code."""
+    behind = await pending()
+    if behind:
+        count = f"{len(behind)} migration{'' if len(behind) == 1 else 's'}"
+        raise SchemaBehind(f"The database is behind by {count}. Run hub migrate, then start again.")
+
+
+def create_app(
+    settings: Settings,
+    *,
+    engine: Engine | None = None,
+    with_worker: bool | None = None,
+    routes: Sequence[Any] = (),
+    api: Sequence[Router] = (),
+    api_errors: Mapping[str, ErrorFace] | None = None,
+) -> Litestar:
+    """The hub. With `engine` the caller owns the database and closes it; `routes` are added (tests do so).
+
+    `api` are the routers that authenticate by themselves, `api_errors` maps their path prefixes to the way in which
+    they say that something went wrong.
+    """
+    own = engine is None
+    database = engine or make_engine(settings.database, settings)
+    bind(database)
+    on_refusal(record_pending)
+    modules = pages_of()
+    handlers: list[Any] = [health, *routes]
+    for module in modules:
+        handlers += module.ROUTES
+    subjects = SubjectPaths(getattr(module, "SUBJECTS", {}) for module in modules)
+    static = folder("static")
+    environment = make_environment(folder("templates"), static, nav=NAV, subjects=subjects)
+    sessions = session_config(hours=settings.session_hours, secure=settings.secure_cookies)
+    app = Litestar(
+        route_handlers=[*handlers, *api, _static_files(static)],
+        guards=[deny_by_default],
+        middleware=[sessions.middleware, WhoAsks(load_user)],
+        csrf_config=security.csrf(
+            security.secret_of(settings.data / "keys" / "forms"), secure=settings.secure_cookies
+        ),
+        stores={STORE: SessionStore()},
+        template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment)),
+        exception_handlers={Exception: _faces(api_errors or {}), 404: _faces(api_errors or {}), 500: _faces({})},
+        before_send=[security.add_headers],
+        lifespan=[_lifespan(settings, database if own else None, with_worker)],
+        state=State({"settings": settings, "load_user": load_user}),
+        request_max_body_size=settings.max_body_bytes,
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
+    )
+    check_routes(app)
+    return app
+
+
+def _static_files(directory: Any) -> Router:
+    """Their addresses change with their content, so a browser may keep them for a year."""
+    return create_static_files_router(
+        path="/static",
+        directories=[directory],
+        opt={"public": True},
+        cache_control=CacheControlHeader(public=True, max_age=_YEAR, immutable=True),
+    )
+
+
+def _faces(api_errors: Mapping[str, ErrorFace]) -> ErrorFace:
+    """One way to say that something went wrong for each face: by the path, because the router's own 404 knows no more."""
+
+    def answer(request: Request[Any, Any, State], error: Exception) -> Response[Any]:
+        path = request.url.path
+        for prefix, face in api_errors.items():
+            if path == prefix or path.startswith(f"{prefix}/"):
+                return face(request, error)
+        if isinstance(error, Unauthenticated):
+            return sign_in_instead(request)
+        return error_page(request, error)
+
+    return answer
+
+
+def _lifespan(
+    settings: Settings, owned: Engine | None, with_worker: bool | None
+) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+    work = settings.embedded_worker if with_worker is None else with_worker
+
+    @asynccontextmanager
+    async def running(app: Litestar) -> AsyncIterator[None]:
+        try:
+            await refuse_if_behind()
+            async with _worker(settings) if work else _nothing():
+                yield
+        finally:
+            if owned is not None:
+                await owned.close()
+
+    return running
+
+
+@asynccontextmanager
+async def _nothing() -> AsyncIterator[None]:
+    yield
+
+
+@asynccontextmanager
+async def _worker(settings: Settings) -> AsyncIterator[None]:
+    """The embedded worker; `make_worker` is where its jobs are listed."""
+    yield
+
+

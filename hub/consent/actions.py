@@ -1,0 +1,225 @@
+"""Recording, changing and revoking consents; the grants follow in the same transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hub.audit.actions import Entry, Pending, record
+from hub.consent.document import check, read, with_status
+from hub.consent.queries import consent as consent_row
+from hub.consent.rules import Decision, Ground, may_record
+from hub.consent.tables import Consent, ConsentGrant, ConsentParty
+from hub.db.documents import Stored, insert, replace
+from hub.db.engine import fetch
+from hub.db.transaction import unit_of_work
+from hub.directory import queries as directory
+from hub.kernel import clock
+from hub.kernel.actor import Actor
+from hub.kernel.errors import Forbidden, Invalid, Issue, NotFound
+from hub.kernel.jsontext import decode
+from hub.members.actions import record_member
+from hub.mou import queries as mou
+
+_ENDED = ("inactive", "entered-in-error", "rejected")
+
+
+@unit_of_work
+async def record_consent(actor: Actor, document: Mapping[str, Any]) -> Stored:
+    """Store a Consent and open its grants. Only by one who may record it (architecture, Grants)."""
+    actor.require("consent.write")
+    issues = check(document)
+    if issues:
+        raise Invalid("The Consent cannot be taken.", issues=issues)
+    member, columns, disclosers, recipients = await _resolve(document)
+    await _may_record(actor, member, disclosers, recipients)
+    stored = await insert(Consent, document, {**columns, "recorder": actor.home}, organization=actor.home)
+    for organization in sorted(disclosers | recipients):
+        await ConsentParty.insert(ConsentParty(consent=stored.id, organization=organization))
+    await _grant(stored.id, member, document, disclosers, recipients)
+    await record(
+        actor,
+        Entry(
+            "consent:consent:record",
+            "Consent",
+            stored.id,
+            member=member,
+            basis="recorded by a party that may record it",
+            detail={"status": columns["status"], "disclosers": sorted(disclosers), "recipients": sorted(recipients)},
+        ),
+    )
+    return stored
+
+
+@unit_of_work
+async def change_consent(
+    actor: Actor, consent_id: str, document: Mapping[str, Any], expected: int | None = None
+) -> Stored:
+    """Store the next version. A status that ends it ends its grants at once; nothing else but the status may change."""
+    actor.require("consent.write")
+    row = await consent_row(actor, consent_id)
+    before = decode(row["document"])
+    kept = {k: v for k, v in before.items() if k not in ("id", "meta", "status", "text")}
+    if {k: v for k, v in document.items() if k not in ("id", "meta", "status", "text")} != kept:
+        raise Invalid(
+            "Only the status of a Consent can change: revoke it, and record a new one.",
+            issues=[Issue("Consent", "Only status can change.", "business-rule")],
+        )
+    status = str(document.get("status"))
+    if before["status"] != "active" or status not in ("active", *_ENDED):
+        raise Invalid(
+            f"A Consent cannot go from {before['status']} to {status}.",
+            issues=[Issue("Consent.status", "Only an active consent can be ended; record a new one.", "business-rule")],
+        )
+    stored = await replace(
+        Consent,
+        consent_id,
+        expected if expected is not None else row["version"],
+        document,
+        {"status": status, "revoked_at": None if status == "active" else clock.now()},
+        organization=actor.home,
+    )
+    if status in _ENDED:
+        await ConsentGrant.delete().where(ConsentGrant.consent == consent_id)
+    await record(
+        actor,
+        Entry(
+            "consent:consent:revoke" if status in _ENDED else "consent:consent:change",
+            "Consent",
+            consent_id,
+            member=row["member"],
+            detail={"from": before["status"], "to": status},
+        ),
+    )
+    return stored
+
+
+async def revoke(actor: Actor, consent_id: str, expected: int) -> Stored:
+    """The member takes it back: from the next request on nothing more goes out under it."""
+    row = await consent_row(actor, consent_id)
+    return await change_consent(actor, consent_id, with_status(decode(row["document"]), "inactive"), expected)
+
+
+async def _resolve(document: Mapping[str, Any]) -> tuple[str, dict[str, Any], frozenset[str], frozenset[str]]:
+    said = read(document)
+    member = said.patient.removeprefix("Patient/")
+    if not await fetch("SELECT id FROM member WHERE id = {}", member):
+        raise Invalid(
+            "The Consent's patient is not on file.",
+            issues=[Issue("Consent.patient", "There is no such Patient here; create it first.", "not-found")],
+        )
+    columns = {
+        "member": member,
+        "status": said.status,
+        "given_on": said.given_on,
+        "from_date": said.from_date,
+        "until_date": said.until_date,
+        "revoked_at": None,
+    }
+    return member, columns, await _organizations(said.disclosers), await _organizations(said.recipients)
+
+
+async def _organizations(references: tuple[str, ...]) -> frozenset[str]:
+    found = set()
+    for reference in references:
+        try:
+            found.add((await directory.organization(reference.removeprefix("Organization/"))).id)
+        except NotFound:
+            raise Invalid(
+                "The Consent names an organization that the hub does not know.",
+                issues=[
+                    Issue("Consent.provision.actor", "Name organizations of this hub: Organization/id.", "not-found")
+                ],
+            ) from None
+    return frozenset(found)
+
+
+async def _may_record(actor: Actor, member: str, disclosers: frozenset[str], recipients: frozenset[str]) -> None:
+    collects_for = frozenset(
+        [d for d in disclosers if d == actor.home or await mou.collects_for_both(actor.home, d, clock.today())]
+    )
+    if may_record(actor.home, disclosers, recipients, collects_for):
+        return
+    decision = Decision(
+        False,
+        "Your organization may not record this consent: a discloser that it names records it, or the other side where "
+        "the MOU says that it collects for both; and it may not let only the one who records it receive.",
+        Ground.CONSENT,
+    )
+    raise refusal(actor, decision, "Consent", member=member)
+
+
+async def _grant(
+    consent: str,
+    member: str,
+    document: Mapping[str, Any],
+    disclosers: frozenset[str],
+    recipients: frozenset[str],
+) -> None:
+    said = read(document)
+    if said.status != "active":
+        return
+    rows = [
+        ConsentGrant(
+            consent=consent,
+            member=member,
+            discloser=discloser,
+            recipient=recipient,
+            purpose=purpose,
+            labels=" ".join(said.labels),
+            from_date=said.from_date,
+            until_date=said.until_date,
+            data_from=said.data_from,
+            data_until=said.data_until,
+        )
+        for discloser in sorted(disclosers)
+        for recipient in sorted(recipients)
+        for purpose in dict.fromkeys(said.purposes)
+        if discloser != recipient
+    ]
+    if rows:
+        await ConsentGrant.insert(*rows)
+
+
+@unit_of_work
+async def receive_patient(actor: Actor, document: Mapping[str, Any]) -> Stored:
+    """A Patient that a partner's system sends: only from one with an executed MOU in force."""
+    await require_some_agreement(actor, "Patient")
+    return await record_member(actor, document)
+
+
+async def require_some_agreement(actor: Actor, resource_type: str) -> None:
+    """Raise `Forbidden` unless the actor's organization has any executed MOU in force today."""
+    if await mou.any_in_force(actor.home, clock.today()):
+        return
+    decision = Decision(False, "Your organization has no executed MOU in force today.", Ground.AUTHORITY)
+    raise refusal(actor, decision, resource_type)
+
+
+def refusal(
+    actor: Actor,
+    decision: Decision,
+    resource_type: str,
+    *,
+    member: str | None = None,
+    counterpart: str | None = None,
+) -> Forbidden:
+    """A 403 that says which of the three failed, with the audit entry that outlives the rollback."""
+    ground = decision.failed.value if decision.failed else "consent"
+    where = list(decision.excess) or [resource_type]
+    return Forbidden(
+        f"{ground}: {decision.basis}",
+        issues=[Issue(name, f"{ground}: {decision.basis}", "forbidden") for name in where],
+        audit=Pending(
+            actor,
+            Entry(
+                "consent:release:decide",
+                resource_type,
+                outcome="refused",
+                member=member,
+                counterpart=counterpart,
+                basis=f"{ground}: {decision.basis}",
+                detail={"failed": ground, "excess": list(decision.excess)},
+            ),
+        ),
+    )

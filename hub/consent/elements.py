@@ -1,0 +1,174 @@
+"""Which data element each part of a resource belongs to. What is not listed belongs to none, and is not shared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hub.mou.rules import DataElement as E
+
+STRUCTURE = frozenset({"resourceType", "id", "meta", "implicitRules", "language", "text", "modifierExtension"})
+"""Says nothing about the person beyond what the other parts say."""
+
+ELEMENTS: dict[str, dict[str, E]] = {
+    "Patient": {
+        **dict.fromkeys(
+            ("identifier", "name", "birthDate", "gender", "active", "deceasedBoolean", "deceasedDateTime"), E.IDENTITY
+        ),
+        **dict.fromkeys(("telecom", "address", "contact"), E.CONTACT),
+        **dict.fromkeys(
+            ("extension", "maritalStatus", "communication", "multipleBirthBoolean", "multipleBirthInteger"),
+            E.DEMOGRAPHICS,
+        ),
+        **dict.fromkeys(("managingOrganization", "generalPractitioner", "link"), E.IDENTITY),
+    },
+    "ServiceRequest": {
+        **dict.fromkeys(
+            (
+                "identifier",
+                "basedOn",
+                "replaces",
+                "requisition",
+                "status",
+                "intent",
+                "category",
+                "priority",
+                "doNotPerform",
+                "code",
+                "orderDetail",
+                "quantityQuantity",
+                "subject",
+                "encounter",
+                "occurrencePeriod",
+                "occurrenceDateTime",
+                "occurrenceTiming",
+                "authoredOn",
+                "requester",
+                "performerType",
+                "performer",
+                "locationCode",
+                "locationReference",
+                "insurance",
+                "extension",
+            ),
+            E.REFERRAL,
+        ),
+        **dict.fromkeys(("reasonCode", "note", "patientInstruction"), E.NEED),
+        **dict.fromkeys(("reasonReference", "relevantHistory"), E.CLINICAL),
+        "supportingInfo": E.CONSENT,
+    },
+    "Task": {
+        **dict.fromkeys(
+            (
+                "identifier",
+                "basedOn",
+                "groupIdentifier",
+                "partOf",
+                "intent",
+                "priority",
+                "code",
+                "focus",
+                "for",
+                "encounter",
+                "executionPeriod",
+                "authoredOn",
+                "lastModified",
+                "requester",
+                "performerType",
+                "owner",
+                "location",
+                "restriction",
+                "relevantHistory",
+                "instantiatesCanonical",
+                "extension",
+            ),
+            E.REFERRAL,
+        ),
+        **dict.fromkeys(("status", "statusReason", "businessStatus", "output"), E.OUTCOME),
+        **dict.fromkeys(("description", "note", "reasonCode", "reasonReference"), E.NEED),
+        "input": E.CLINICAL,
+    },
+    "Procedure": {
+        **dict.fromkeys(
+            (
+                "identifier",
+                "basedOn",
+                "partOf",
+                "status",
+                "statusReason",
+                "category",
+                "code",
+                "subject",
+                "encounter",
+                "performedDateTime",
+                "performedPeriod",
+                "performedString",
+                "recorder",
+                "asserter",
+                "performer",
+                "location",
+                "outcome",
+                "extension",
+            ),
+            E.OUTCOME,
+        ),
+        **dict.fromkeys(("reasonCode", "note", "followUp"), E.NEED),
+        **dict.fromkeys(("reasonReference", "bodySite", "report", "complication", "usedReference"), E.CLINICAL),
+    },
+    "Consent": dict.fromkeys(
+        (
+            "identifier",
+            "status",
+            "scope",
+            "category",
+            "patient",
+            "dateTime",
+            "performer",
+            "organization",
+            "sourceAttachment",
+            "sourceReference",
+            "policy",
+            "policyRule",
+            "verification",
+            "provision",
+            "extension",
+        ),
+        E.CONSENT,
+    ),
+}
+
+
+def elements_of(document: Mapping[str, Any]) -> tuple[dict[str, E], tuple[str, ...]]:
+    """Which FHIR paths of a document belong to which data element, and which paths belong to none.
+
+    `contained` resources are looked into: what they hold counts as if it stood by itself.
+    """
+    kind = str(document.get("resourceType", ""))
+    known = ELEMENTS.get(kind, {})
+    paths: dict[str, E] = {}
+    unmapped: list[str] = []
+    for name in document:
+        bare = name.removeprefix("_")
+        if bare in STRUCTURE:
+            continue
+        if bare == "contained":
+            for inner in document[name]:
+                more, none = elements_of(inner)
+                paths |= {f"{kind}.contained.{path}": element for path, element in more.items()}
+                unmapped += [f"{kind}.contained.{path}" for path in none]
+        elif bare in known:
+            paths[f"{kind}.{bare}"] = known[bare]
+        else:
+            unmapped.append(f"{kind}.{bare}")
+    return paths, tuple(unmapped)
+
+
+def labels_of(documents: Iterable[Mapping[str, Any]], sensitive: Iterable[str]) -> frozenset[str]:
+    """Sensitivity labels (DS4P codes in meta.security) that these documents carry."""
+    known = set(sensitive)
+    return frozenset(
+        str(label.get("code"))
+        for document in documents
+        for label in (document.get("meta") or {}).get("security") or []
+        if label.get("code") in known
+    )

@@ -1,0 +1,78 @@
+"""Reads of the rules: public, so without an actor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from hub.db.engine import fetch
+from hub.duties.rules import SUFFIXES, limit_in_words
+
+
+class UnknownRule(LookupError):
+    """A fault of the installation, never of the person who asks: the rules come with the schema."""
+
+    def __init__(self, rule: str, on: date) -> None:
+        super().__init__(f"No version of the rule {rule} is in force on {on}: run `hub migrate`.")
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRow:
+    id: str
+    rule: str
+    version: int
+    trigger: str
+    words: str
+    owed_by: str
+    limit_count: int | None
+    limit_unit: str | None
+    authority: str
+    effective_from: date
+    verified: bool
+    shared: bool
+    note: str | None
+
+    @property
+    def limit(self) -> str:
+        return limit_in_words(self.limit_count, self.limit_unit)
+
+
+RULE = (
+    "SELECT id, rule, version, trigger, words, owed_by, limit_count, limit_unit, authority, effective_from,"
+    " verified, shared, note FROM rule_version"
+)
+
+
+def rule_row(row: Mapping[str, Any]) -> RuleRow:
+    return RuleRow(**{**row, "verified": bool(row["verified"]), "shared": bool(row["shared"])})
+
+
+async def rules_in_force(rule: str, on: date) -> dict[str, RuleRow]:
+    """A rule, and the rules that hang on it by name (escalation, agenda, not before), as of a day."""
+    names = [rule, *(rule + suffix for suffix in SUFFIXES)]
+    marks = ", ".join("{}" for _ in names)
+    rows = await fetch(
+        f"{RULE} WHERE rule IN ({marks}) AND effective_from <= {{}} ORDER BY effective_from, version",
+        *names,
+        on,
+    )
+    return {row["rule"]: rule_row(row) for row in rows}  # the latest of each comes last
+
+
+async def rule_in_force(rule: str, on: date) -> RuleRow:
+    """The version of a rule that is effective on a day. Raises `UnknownRule`."""
+    found = (await rules_in_force(rule, on)).get(rule)
+    if found is None:
+        raise UnknownRule(rule, on)
+    return found
+
+
+async def has_rules() -> bool:
+    return bool(await fetch("SELECT 1 AS one FROM rule_version LIMIT 1"))
+
+
+async def all_rules() -> list[RuleRow]:
+    """Every version of every rule: the rules are public."""
+    return [rule_row(row) for row in await fetch(f"{RULE} ORDER BY rule, effective_from DESC, version DESC")]

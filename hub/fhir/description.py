@@ -1,0 +1,201 @@
+"""How a feature describes a resource type. The kit does the protocol; the feature keeps its rules.
+
+A feature's `fhir.py` holds, for example:
+
+    TASK = Resource(
+        "Task",
+        table=Task,                                  # has hub.db.tables.DocumentMixin
+        profiles=("http://hl7.org/fhir/us/sdoh-clinicalcare/StructureDefinition/SDOHCC-TaskForReferralManagement",),
+        search=(
+            Token("status"),                                               # column `status`
+            Token("code", column="'fulfill'", system="http://hl7.org/fhir/CodeSystem/task-code"),
+            Token("identifier", systems={"urn:ihss-hub:cin": "cin", "urn:ihss-hub:case": "case_number"}),
+            Reference("patient", "Patient", column="member", include=True),
+            Reference("owner", "Organization"),
+            Reference("focus", "ServiceRequest", column="service_request", include=True),
+            Reference("output", "Procedure", column="o.procedure", within="task_output o WHERE o.task = r.id",
+                      include=True),
+            Date("authored-on", column="authored_at"),
+        ),
+        member="member",                             # column that says whose data it is ("id" for Patient, None)
+        elements={"Task.output": DataElement.OUTCOME},
+        references={"Task.focus": ("ServiceRequest",)},   # narrower than the base type allows
+        codes={"Task.intent": frozenset({"order"})},      # narrower than the base type's required binding
+        checks=(document.profile_issues,),           # pure: document -> issues with their FHIRPath expression
+        visible=queries.visible_tasks,               # actor -> (SQL condition on alias r, its arguments)
+        permit=queries.permit_tasks,                 # (actor, rows, context) -> rows; plain or async
+        create=actions.receive, update=actions.change,
+    )
+
+- `_id`, `_lastUpdated`, `_sort`, `_count`, `_total`, `_summary=count`, `_include`, `_revinclude` need no description.
+  `_include=Task:focus` and `ServiceRequest?_revinclude=Task:focus` both come from `include=True`.
+- A `column` is a column of the table, or any SQL expression over alias `r` without braces. With `within` the value is
+  looked for in other rows: EXISTS (SELECT 1 FROM <within> AND <column> = …).
+- Types are processed inside a Bundle by dependency, then in the order in which the descriptions are listed: list
+  Patient before Consent before ServiceRequest before Task.
+- No `create` or `update`: the interaction is not offered and answers 405.
+- The rows that `permit` gets are dicts of all columns of the table (`r.*`). A row that it lets through may carry a key
+  `basis`; it goes into the audit entry. It may raise a Refusal itself; on a read, a row left out is 404.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from piccolo.table import Table
+
+from hub.db.documents import Stored
+from hub.kernel.actor import Actor
+from hub.kernel.errors import Issue
+
+Document = dict[str, Any]
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BundleSoFar:
+    """What a transaction holds. `stored` grows while entries are processed: `Patient/id` → accepted document.
+
+    `documents` are all the Bundle's documents in request order, by fullUrl or `entry[n]`, as far as known with their
+    references already rewritten; those not yet stored have no id of the hub's.
+    """
+
+    documents: dict[str, Document] = field(default_factory=dict)
+    stored: dict[str, Document] = field(default_factory=dict)
+
+    def of_type(self, resource_type: str) -> list[Document]:
+        return [one for one in self.documents.values() if one.get("resourceType") == resource_type]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteContext:
+    """How a document came in. `base` is the address of the FHIR endpoint, without a slash at the end."""
+
+    request_id: str = ""
+    in_bundle: bool = False
+    bundle: BundleSoFar | None = None
+    channel: str = "fhir"
+    base: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A code, an id, an identifier. `system|code` matches when the system is the description's.
+
+    `systems` maps each system to the column of its values, for identifiers. Without both, `system|code` finds nothing.
+    `values` translates what is asked into what the column holds: (system or None, code) -> column values.
+    """
+
+    name: str
+    column: str = ""
+    system: str | None = None
+    systems: Mapping[str, str] = field(default_factory=dict)
+    values: Callable[[str | None, str], Sequence[str]] | None = None
+    within: str | None = None
+    boolean: bool = False  # the column is a boolean: `true` and `false`
+    documentation: str = ""
+    type = "token"
+    include = False
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Reference:
+    """A reference to one of `targets`; the column holds the plain id."""
+
+    name: str
+    targets: tuple[str, ...]
+    column: str
+    include: bool
+    within: str | None
+    documentation: str
+    type = "reference"
+
+    def __init__(
+        self,
+        name: str,
+        *targets: str,
+        column: str = "",
+        include: bool = False,
+        within: str | None = None,
+        documentation: str = "",
+    ) -> None:
+        for key, value in (
+            ("name", name),
+            ("targets", targets),
+            ("column", column),
+            ("include", include),
+            ("within", within),
+            ("documentation", documentation),
+        ):
+            object.__setattr__(self, key, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Date:
+    """An instant (Timestamptz column) or a legal date (Date column), found by prefix and precision."""
+
+    name: str
+    column: str = ""
+    day: bool | None = None  # None: the table's column says whether it is a Date; give it for an expression
+    within: str | None = None
+    documentation: str = ""
+    type = "date"
+    include = False
+
+
+@dataclass(frozen=True, slots=True)
+class String:
+    """A text that begins with the value, whatever the case; `:exact`, `:contains`. Any of `columns` may match."""
+
+    name: str
+    column: str = ""
+    columns: tuple[str, ...] = ()
+    within: str | None = None
+    documentation: str = ""
+    type = "string"
+    include = False
+
+
+Param = Token | Reference | Date | String
+
+
+class Create(Protocol):
+    async def __call__(self, actor: Actor, document: Document, context: WriteContext, /) -> Stored: ...
+
+
+class Update(Protocol):
+    async def __call__(
+        self, actor: Actor, row_id: str, document: Document, expected_version: int | None, context: WriteContext, /
+    ) -> Stored: ...
+
+
+Visible = Callable[[Actor], tuple[str, Sequence[Any]]]
+Permit = Callable[[Actor, list[Row], WriteContext], list[Row] | Awaitable[list[Row]]]
+Check = Callable[[Document], Iterable[Issue]]
+
+
+@dataclass(frozen=True)
+class Resource:
+    name: str
+    table: type[Table]
+    visible: Visible
+    search: tuple[Param, ...] = ()
+    permit: Permit | None = None
+    create: Create | None = None
+    update: Update | None = None
+    checks: tuple[Check, ...] = ()
+    codes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    references: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    elements: Mapping[str, Any] = field(default_factory=dict)
+    profiles: tuple[str, ...] = ()
+    member: str | None = None
+    documentation: str = ""
+
+    @property
+    def table_name(self) -> str:
+        return str(self.table._meta.tablename)
+
+    def param(self, name: str) -> Param | None:
+        return next((one for one in self.search if one.name == name), None)

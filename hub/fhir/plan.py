@@ -1,0 +1,155 @@
+"""A Bundle's entries read, and the order in which a transaction processes them. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hub.fhir.description import Document
+from hub.fhir.parse import model_issues
+from hub.fhir.structure import Walk
+from hub.fhir.wiring import Wiring
+from hub.kernel.errors import BadRequest, Invalid, Issue
+
+MAX_ENTRIES = 500
+_METHODS = ("DELETE", "POST", "PUT", "PATCH", "GET", "HEAD")  # FHIR's order of processing
+_ADDRESS = re.compile(r"/?([A-Za-z]+)(?:/([A-Za-z0-9\-.]{1,64}))?(?:/_history/([0-9]{1,9}))?(?:\?(.*))?")
+_REST_BASE = re.compile(r"(https?://\S+/)[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}")
+_LINKS = ("reference", "valueUri", "valueUrl", "valueUuid")
+
+
+@dataclass(slots=True)
+class Entry:
+    number: int
+    method: str
+    resource_type: str
+    row_id: str | None
+    version: str | None
+    query: str | None
+    full_url: str | None
+    document: Document | None
+    if_match: str | None
+    if_none_exist: str | None
+    if_none_match: str | None
+
+    @property
+    def path(self) -> str:
+        return f"Bundle.entry[{self.number}]"
+
+
+def read(wiring: Wiring, body: Document) -> tuple[str, list[Entry]]:
+    """The Bundle's type and its entries. Raises BadRequest."""
+    kind, entries = body.get("type"), body.get("entry", [])
+    if body.get("resourceType") != "Bundle":
+        raise BadRequest("Only a Bundle is posted here.", issues=[Issue("resourceType", "Must be Bundle.", "structure")])
+    if not isinstance(entries, list) or len(entries) > MAX_ENTRIES:
+        raise BadRequest(f"A Bundle has a list of at most {MAX_ENTRIES} entries.")
+    # The envelope alone; each resource is judged with its own description.
+    envelope = {**body, "entry": [_without_resource(one) for one in entries]} if entries else body
+    walk = Walk()
+    walk.document("Bundle", envelope)
+    issues = walk.malformed or model_issues("Bundle", envelope)
+    if issues:
+        raise BadRequest("This is not a Bundle of FHIR R4.", issues=issues)
+    if kind not in ("transaction", "batch"):
+        issue = Issue("Bundle.type", "Must be transaction or batch.", "value")
+        raise BadRequest("Only a transaction or a batch is posted here.", issues=[issue])
+    return str(kind), [_entry(wiring, number, one) for number, one in enumerate(entries)]
+
+
+def _without_resource(entry: Any) -> Any:
+    return {key: value for key, value in entry.items() if key != "resource"} if isinstance(entry, dict) else entry
+
+
+def _entry(wiring: Wiring, number: int, entry: dict[str, Any]) -> Entry:
+    path, request = f"Bundle.entry[{number}]", entry.get("request")
+    if not request:
+        raise _bad(f"{path}.request", "Each entry needs a request.", "required")
+    method, url = request["method"], request["url"].removeprefix(f"{wiring.fhir_base}/")
+    match = _ADDRESS.fullmatch(url)
+    if method not in _METHODS or match is None:
+        raise _bad(f"{path}.request.url", "Is written Type, Type/id or Type?parameters.", "value")
+    document = entry.get("resource")
+    if method in ("POST", "PUT"):
+        if not isinstance(document, dict):
+            raise _bad(f"{path}.resource", "This request needs a resource.", "required")
+    elif "resource" in entry:
+        raise _bad(f"{path}.resource", "This request takes no resource.", "structure")
+    return Entry(
+        number, method, match[1], match[2], match[3], match[4], entry.get("fullUrl"), document,
+        request.get("ifMatch"), request.get("ifNoneExist"), request.get("ifNoneMatch"),
+    )  # fmt: skip
+
+
+def _bad(where: str, words: str, code: str) -> BadRequest:
+    return BadRequest("An entry of the Bundle cannot be understood.", issues=[Issue(where, words, code)])
+
+
+def names(entries: list[Entry]) -> dict[str, Entry]:
+    """The entries that create, by fullUrl. Raises Invalid where two have the same, or change the same resource."""
+    found: dict[str, Entry] = {}
+    changed: dict[tuple[str, str], Entry] = {}
+    for entry in entries:
+        if entry.full_url is not None and entry.method in ("POST", "PUT"):
+            if entry.full_url in found:
+                raise _twice(f"{entry.path}.fullUrl", "Another entry has the same fullUrl.")
+            found[entry.full_url] = entry
+        if entry.method == "PUT" and entry.row_id is not None:
+            if (entry.resource_type, entry.row_id) in changed:
+                raise _twice(f"{entry.path}.request.url", "Another entry changes the same resource.")
+            changed[entry.resource_type, entry.row_id] = entry
+    return found
+
+
+def _twice(where: str, words: str) -> Invalid:
+    return Invalid("Two entries of the Bundle overlap.", issues=[Issue(where, words, "duplicate")])
+
+
+def links(value: Any) -> Iterator[tuple[dict[str, Any], str, str]]:
+    """Every reference in a document, as (object, key, text), so that it can be rewritten in place."""
+    stack = [value]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, list):
+            stack.extend(one)
+        elif isinstance(one, dict):
+            for key, inner in one.items():
+                if isinstance(inner, str):
+                    if key in _LINKS:
+                        yield one, key, inner
+                elif isinstance(inner, dict | list):
+                    stack.append(inner)
+
+
+def target_of(entry: Entry, text: str, named: Mapping[str, Entry]) -> Entry | None:
+    """The entry that a reference means: by its fullUrl, or relative to the base of the own fullUrl."""
+    plain = text.split("/_history/")[0]
+    if plain in named:
+        return named[plain]
+    base = _REST_BASE.fullmatch(entry.full_url or "")
+    return named.get(base[1] + plain) if base else None
+
+
+def order(wiring: Wiring, entries: list[Entry], named: Mapping[str, Entry]) -> list[Entry]:
+    """What is referred to comes first; then by method, type and place. Raises Invalid for a circle."""
+    waits: dict[int, set[int]] = {entry.number: set() for entry in entries}
+    for entry in entries:
+        for _, _, text in links(entry.document):
+            target = target_of(entry, text, named)
+            if target is not None and target is not entry and target.method == "POST":
+                waits[entry.number].add(target.number)
+    left = {entry.number: entry for entry in entries}
+    done: list[Entry] = []
+    while left:
+        ready = [entry for number, entry in left.items() if not waits[number] & left.keys()]
+        if not ready:
+            entry = next(iter(left.values()))
+            issue = Issue(f"{entry.path}.resource", "Refers to an entry that refers back to it.", "invariant")
+            raise Invalid("Entries of the Bundle refer to each other in a circle.", issues=[issue])
+        first = min(
+            ready, key=lambda e: (_METHODS.index(e.method), wiring.order(e.resource_type), e.number)
+        )
+        done.append(left.pop(first.number))
+    return done

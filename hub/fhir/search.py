@@ -1,0 +1,184 @@
+"""A search: one page of matches, what it includes, links. The Bundle is stored texts, joined."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from urllib.parse import urlencode
+
+from hub.db.documents import instant_text
+from hub.db.engine import fetch, fetch_value
+from hub.fhir.asked import CURSOR, Asked, Follow, cursor_of, read
+from hub.fhir.description import Resource, Row
+from hub.fhir.outcome import issue_of, outcome
+from hub.fhir.query import Condition, all_of, column_of, sql_of
+from hub.fhir.scopes import granted
+from hub.fhir.store import basis_of, by_ids, instant, members_of, permitted, scope, select
+from hub.fhir.wiring import Answer, Call
+from hub.kernel import clock
+from hub.kernel.errors import Refusal
+from hub.kernel.ids import new_id
+from hub.kernel.jsontext import encode
+
+MAX_INCLUDED = 1000
+COUNT_FREELY = 1000  # a total that nobody asked for is given while it costs little
+_ROUNDS = 4
+
+Found = dict[tuple[str, str], tuple[Resource, Row]]
+
+
+async def search(call: Call, resource_type: str, pairs: Sequence[tuple[str, str]]) -> Answer:
+    resource = call.wiring.resource(resource_type)
+    query = urlencode([(k, v) for k, v in pairs if k != CURSOR])
+    try:
+        asked = read(call, resource, pairs)
+        seen = all_of([scope(call, resource, "s"), asked.condition])
+        if asked.counts_only:
+            total = int(await fetch_value(f"SELECT count(*) FROM {resource.table_name} r WHERE {seen.sql}", *seen.args))
+            await call.record("search-type", resource.name, query=query)
+            return Answer(200, _bundle(call, asked, [], {}, total, None))
+        rows, more = await _page(asked, resource, seen)
+        matches = await permitted(call, resource, rows)
+        included = await _included(call, asked, matches)
+    except Refusal as refusal:
+        if refusal.status in (403, 404):
+            await call.record("search-type", resource.name, query=query, outcome="refused", basis=refusal.words)
+        raise
+    following = None
+    if more and rows:
+        following = cursor_of([_sort_value(key.sql, key.kind, rows[-1]) for key in asked.sort])
+    total = await _total(asked, resource, seen, len(matches), len(rows) - len(matches), more)
+    await _record(call, resource, matches, included, query)
+    return Answer(200, _bundle(call, asked, matches, included, total, following))
+
+
+async def _page(asked: Asked, resource: Resource, seen: Condition) -> tuple[list[Row], bool]:
+    condition = all_of([seen, asked.after]) if asked.after else seen
+    rows = await select(resource, condition, f" ORDER BY {asked.order} LIMIT {asked.count + 1}")
+    return rows[: asked.count], len(rows) > asked.count
+
+
+def _sort_value(sql: str, kind: str, row: Row) -> object:
+    value = row[sql.removeprefix("r.")]
+    return instant(value) if kind == "instant" and value is not None else value
+
+
+async def _total(
+    asked: Asked, resource: Resource, seen: Condition, matches: int, left_out: int, more: bool
+) -> int | None:
+    """Exact or not given: where the decision function left something out, the rows no longer tell."""
+    if asked.total == "none" or left_out:
+        return None
+    if not more and asked.after is None:
+        return matches
+    inner = f"SELECT 1 AS n FROM {resource.table_name} r WHERE {seen.sql}"
+    if asked.total:
+        return int(await fetch_value(f"SELECT count(*) FROM ({inner}) found", *seen.args))
+    found = int(await fetch_value(f"SELECT count(*) FROM ({inner} LIMIT {COUNT_FREELY + 1}) found", *seen.args))
+    return found if found <= COUNT_FREELY else None
+
+
+async def _included(call: Call, asked: Asked, matches: list[Row]) -> Found:
+    """What `_include` and `_revinclude` lead to: once each, and only what the asker may see of that type."""
+    found: Found = {}
+    known = {(asked.resource.name, str(row["id"])) for row in matches}
+    fresh: dict[str, list[Row]] = {asked.resource.name: matches}
+    for number in range(_ROUNDS):
+        ahead = [one for one in asked.includes if number == 0 or one.iterate]
+        back = [one for one in asked.reverse if number == 0 or one.iterate]
+        next_fresh: dict[str, list[Row]] = {}
+        for follow in ahead:
+            target = call.wiring.by_name[follow.target]
+            if granted(call.actor.scopes, target.name, "r") is None:
+                continue
+            ids = await _targets(follow, fresh.get(follow.source.name, []))
+            rows = await by_ids(call, target, [one for one in ids if (target.name, one) not in known])
+            _take(target, rows, known, found, next_fresh)
+        for follow in back:
+            if granted(call.actor.scopes, follow.source.name, "s") is None:
+                continue
+            rows = await _sources(call, follow, fresh.get(follow.target, []))
+            _take(follow.source, rows, known, found, next_fresh)
+        fresh = next_fresh
+        if not fresh or len(found) >= MAX_INCLUDED:
+            break
+    return found
+
+
+def _take(
+    resource: Resource, rows: list[Row], known: set[tuple[str, str]], found: Found, fresh: dict[str, list[Row]]
+) -> None:
+    for row in rows:
+        key = (resource.name, str(row["id"]))
+        if key not in known and len(found) < MAX_INCLUDED:
+            known.add(key)
+            found[key] = (resource, row)
+            fresh.setdefault(resource.name, []).append(row)
+
+
+async def _targets(follow: Follow, rows: list[Row]) -> list[str]:
+    column = column_of(follow.param)
+    if follow.param.within is None and re.fullmatch(r"[a-z_0-9]+", column):
+        return [str(row[column]) for row in rows if row.get(column)]
+    if not rows:
+        return []
+    marks = ", ".join(["{}"] * len(rows))
+    tables = f"{follow.source.table_name} r"
+    tables += f", {follow.param.within} AND" if follow.param.within else " WHERE"
+    sql = f"SELECT DISTINCT {sql_of(column)} AS id FROM {tables} r.id IN ({marks})"
+    return [str(one["id"]) for one in await fetch(sql, *(row["id"] for row in rows)) if one["id"]]
+
+
+async def _sources(call: Call, follow: Follow, rows: list[Row]) -> list[Row]:
+    if not rows:
+        return []
+    marks, ids = ", ".join(["{}"] * len(rows)), tuple(row["id"] for row in rows)
+    refers = f"{sql_of(column_of(follow.param))} IN ({marks})"
+    if follow.param.within:
+        refers = f"EXISTS (SELECT 1 FROM {follow.param.within} AND {refers})"
+    seen = all_of([Condition(refers, ids), scope(call, follow.source, "s")])
+    found = await select(follow.source, seen, f" ORDER BY r.id LIMIT {MAX_INCLUDED}")
+    return await permitted(call, follow.source, found)
+
+
+async def _record(call: Call, resource: Resource, matches: list[Row], included: Found, query: str) -> None:
+    members = members_of(resource, matches)
+    for other, row in included.values():
+        members.extend(one for one in members_of(other, [row]) if one not in members)
+    rows = [*matches, *(row for _, row in included.values())]
+    ids = [f"{resource.name}/{row['id']}" for row in matches]
+    ids += [f"{other.name}/{row['id']}" for other, row in included.values()]
+    await call.record("search-type", resource.name, ids=ids, members=members, query=query, basis=basis_of(rows))
+
+
+def _bundle(
+    call: Call, asked: Asked, matches: list[Row], included: Found, total: int | None, following: str | None
+) -> str:
+    base, name = call.wiring.fhir_base, asked.resource.name
+    own = f"{base}/{name}"
+    applied = urlencode(asked.applied)
+    links = [{"relation": "self", "url": f"{own}?{applied}" if applied else own}]
+    if following is not None:
+        links.append({"relation": "next", "url": f"{own}?{urlencode([*asked.applied, (CURSOR, following)])}"})
+    entries = [entry_text(base, name, row, '"search":{"mode":"match"}') for row in matches]
+    entries += [entry_text(base, o.name, row, '"search":{"mode":"include"}') for o, row in included.values()]
+    if asked.warnings:
+        said = encode(outcome(issue_of(one) for one in asked.warnings))
+        entries.append(f'{{"resource":{said},"search":{{"mode":"outcome"}}}}')
+    return join("searchset", links, entries, total)
+
+
+def entry_text(base: str, resource_type: str, row: Row, extra: str) -> str:
+    return f'{{"fullUrl":"{base}/{resource_type}/{row["id"]}","resource":{row["document"]},{extra}}}'
+
+
+def join(kind: str, links: list[dict[str, str]], entries: Sequence[str], total: int | None = None) -> str:
+    """A Bundle around stored texts."""
+    head = f'"id":"{new_id()}","meta":{{"lastUpdated":"{instant_text(clock.now())}"}},"type":"{kind}"'
+    if total is not None:
+        head += f',"total":{total}'
+    if links:
+        head += f',"link":{encode(links)}'
+    if entries:  # an empty list is no FHIR
+        head += f',"entry":[{",".join(entries)}]'
+    return f'{{"resourceType":"Bundle",{head}}}'

@@ -1,0 +1,83 @@
+"""Whether and what two organizations may exchange: lookups for the decisions of other features.
+
+They take no actor, and tell nothing of what an MOU says beyond that.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from hub.db.engine import fetch
+from hub.directory import queries as directory
+from hub.directory.queries import OrganizationRow
+from hub.mou.queries.rows import AGREEMENT, IN_FORCE_SQL, AgreementRow, as_row
+from hub.mou.rules import DataElement
+
+
+async def agreement_in_force(a: str, b: str, on: date) -> AgreementRow | None:
+    """The MOU under which two organizations may exchange on that day; the order of the two does not matter."""
+    rows = await fetch(
+        f"{AGREEMENT} JOIN agreement_party x ON x.agreement = a.id AND x.organization = {{}}"
+        " JOIN agreement_party y ON y.agreement = a.id AND y.organization = {}"
+        f" WHERE (x.role = 'county' OR y.role = 'county') AND x.organization <> y.organization AND {IN_FORCE_SQL}"
+        " ORDER BY a.effective_date DESC, a.id DESC LIMIT 1",
+        a,
+        b,
+        on,
+        on,
+    )
+    return as_row(rows[0]) if rows else None
+
+
+async def in_force(on: date, organization: str | None = None) -> list[AgreementRow]:
+    """Every MOU in force on that day (of one organization): what jobs and reports walk over."""
+    where, args = IN_FORCE_SQL, [on, on]
+    if organization is not None:
+        where += " AND a.id IN (SELECT agreement FROM agreement_party WHERE organization = {})"
+        return [as_row(r) for r in await fetch(f"{AGREEMENT} WHERE {where} ORDER BY a.id", *args, organization)]
+    return [as_row(r) for r in await fetch(f"{AGREEMENT} WHERE {where} ORDER BY a.id", *args)]
+
+
+async def any_in_force(organization: str, on: date) -> bool:
+    rows = await fetch(
+        "SELECT a.id FROM agreement a JOIN agreement_party x ON x.agreement = a.id AND x.organization = {}"
+        f" WHERE {IN_FORCE_SQL} LIMIT 1",
+        organization,
+        on,
+        on,
+    )
+    return bool(rows)
+
+
+async def partners_of(organization: str, on: date) -> list[OrganizationRow]:
+    """The other side of each MOU in force: a plan's counties, a county's plans and their subcontractors."""
+    rows = await fetch(
+        "SELECT DISTINCT y.organization AS id FROM agreement a"
+        " JOIN agreement_party x ON x.agreement = a.id AND x.organization = {}"
+        " JOIN agreement_party y ON y.agreement = a.id AND y.organization <> x.organization"
+        f" WHERE (x.role = 'county' OR y.role = 'county') AND {IN_FORCE_SQL}",
+        organization,
+        on,
+        on,
+    )
+    ids = {row["id"] for row in rows}
+    return [one for one in await directory.organizations() if one.id in ids]
+
+
+async def terms(discloser: str, recipient: str, on: date) -> frozenset[DataElement]:
+    """The data elements that the discloser agreed to share with the recipient, as in force on that day."""
+    rows = await fetch(
+        "SELECT DISTINCT element FROM mou_term WHERE discloser = {} AND recipient = {} AND from_date <= {}"
+        " AND (until_date IS NULL OR until_date >= {})",
+        discloser,
+        recipient,
+        on,
+        on,
+    )
+    return frozenset(DataElement(row["element"]) for row in rows)
+
+
+async def collects_for_both(a: str, b: str, on: date) -> bool:
+    """Whether either side may record a consent that lets the other disclose (architecture, Grants)."""
+    found = await agreement_in_force(a, b, on)
+    return found is not None and found.collects_consent_for_both

@@ -1,0 +1,1 @@
+"""What can be done with referrals, by noun: requests, tasks, procedures, and what the page sends in one go."""

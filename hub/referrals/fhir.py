@@ -1,0 +1,190 @@
+"""ServiceRequest, Task and Procedure for the FHIR kit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hub.consent.elements import ELEMENTS
+from hub.consent.queries import Ask, granted, permit
+from hub.db.documents import Stored
+from hub.fhir.description import Date, Document, Reference, Resource, Row, Token, WriteContext
+from hub.kernel.actor import Actor
+from hub.mou.rules import DataElement
+from hub.referrals import document
+from hub.referrals.actions import procedures, requests, tasks
+from hub.referrals.tables import Procedure, ServiceRequest, Task
+
+_SDOH = "http://hl7.org/fhir/us/sdoh-clinicalcare/StructureDefinition"
+
+
+def _visible_requests(actor: Actor) -> tuple[str, list[Any]]:
+    """Own requests, and those that ask this organization, as far as terms and grants let them through."""
+    sql, args = granted("r.member", "r.requester", DataElement.REFERRAL, actor.home)
+    return f"(r.requester = {{}} OR (r.performer = {{}} AND r.status <> 'draft' AND {sql}))", [
+        actor.home,
+        actor.home,
+        *args,
+    ]
+
+
+async def _permit_requests(actor: Actor, rows: list[Row], context: WriteContext) -> list[Row]:
+    return await permit(actor, rows, [Ask(row["member"], row["requester"]) for row in rows])
+
+
+def _visible_tasks(actor: Actor) -> tuple[str, list[Any]]:
+    sql, args = granted("r.member", "r.requester", DataElement.REFERRAL, actor.home)
+    return f"(r.requester = {{}} OR (r.owner = {{}} AND r.status <> 'draft' AND {sql}))", [
+        actor.home,
+        actor.home,
+        *args,
+    ]
+
+
+async def _permit_tasks(actor: Actor, rows: list[Row], context: WriteContext) -> list[Row]:
+    """To its owner under consent; back to its requester under the closed-loop term of the day it was sent."""
+    permitted = []
+    for row in rows:
+        if row["requester"] != actor.home:
+            permitted += await permit(actor, [row], [Ask(row["member"], row["requester"])])
+        elif row["sent_on"] is None:
+            permitted.append({**row, "basis": "own record"})
+        else:
+            permitted.append({**row, "basis": "own referral: closed-loop term"})
+    return permitted
+
+
+def _visible_procedures(actor: Actor) -> tuple[str, list[Any]]:
+    return (
+        "(r.performer = {} OR EXISTS (SELECT 1 FROM service_request sr WHERE sr.id = r.service_request "
+        "AND sr.requester = {}))",
+        [actor.home, actor.home],
+    )
+
+
+async def _permit_procedures(actor: Actor, rows: list[Row], context: WriteContext) -> list[Row]:
+    """To the one who did it, and back to the referrer: the outcome closes the loop."""
+    return await permit(
+        actor,
+        rows,
+        [Ask(row["member"], row["performer"], loop=True, on=row["performed_on"]) for row in rows],
+    )
+
+
+async def _create_request(actor: Actor, body: Document, context: WriteContext) -> Stored:
+    return await requests.receive_request(actor, body)
+
+
+async def _update_request(
+    actor: Actor, row_id: str, body: Document, expected: int | None, context: WriteContext
+) -> Stored:
+    return await requests.change_request(actor, row_id, body, expected)
+
+
+async def _create_task(actor: Actor, body: Document, context: WriteContext) -> Stored:
+    return await tasks.receive_task(actor, body)
+
+
+async def _update_task(
+    actor: Actor, row_id: str, body: Document, expected: int | None, context: WriteContext
+) -> Stored:
+    return await tasks.change_task(actor, row_id, body, expected)
+
+
+async def _create_procedure(actor: Actor, body: Document, context: WriteContext) -> Stored:
+    return await procedures.receive_procedure(actor, body)
+
+
+async def _update_procedure(
+    actor: Actor, row_id: str, body: Document, expected: int | None, context: WriteContext
+) -> Stored:
+    return await procedures.change_procedure(actor, row_id, body, expected)
+
+
+def _patient(column: str = "member") -> Reference:
+    return Reference("patient", "Patient", column=column, include=True)
+
+
+SERVICE_REQUEST = Resource(
+    "ServiceRequest",
+    table=ServiceRequest,
+    profiles=(f"{_SDOH}/SDOHCC-ServiceRequest",),
+    search=(
+        Token("status"),
+        Token("intent"),
+        Token("priority"),
+        _patient(),
+        Reference("requester", "Organization", include=True),
+        Reference("performer", "Organization", include=True),
+        Date("authored", column="authored_at"),
+        Reference(
+            "supporting-info",
+            "Consent",
+            column="rc.consent",
+            within="request_consent rc WHERE rc.service_request = r.id",
+            include=True,
+        ),
+    ),
+    member="member",
+    elements=ELEMENTS["ServiceRequest"],
+    references={"ServiceRequest.subject": ("Patient",)},
+    checks=(document.check_service_request,),
+    visible=_visible_requests,
+    permit=_permit_requests,
+    create=_create_request,
+    update=_update_request,
+    documentation="What is asked. Its status is the requester's: it sets completed when it has seen the outcome.",
+)
+
+TASK = Resource(
+    "Task",
+    table=Task,
+    profiles=(f"{_SDOH}/SDOHCC-TaskForReferralManagement",),
+    search=(
+        Token("status"),
+        Token("business-status", column="business_status"),
+        Token("code", column="'fulfill'", system=document.TASK_CODES),
+        Token("intent", column="'order'"),
+        _patient(),
+        Reference("requester", "Organization", include=True),
+        Reference("owner", "Organization", include=True),
+        Reference("focus", "ServiceRequest", column="service_request", include=True),
+        Reference(
+            "output", "Procedure", column="o.procedure", within="task_output o WHERE o.task = r.id", include=True
+        ),
+        Date("authored-on", column="authored_at"),
+    ),
+    member="member",
+    elements=ELEMENTS["Task"],
+    references={"Task.focus": ("ServiceRequest",), "Task.for": ("Patient",)},
+    checks=(document.check_task,),
+    visible=_visible_tasks,
+    permit=_permit_tasks,
+    create=_create_task,
+    update=_update_task,
+    documentation="The asking. Its status follows the Gravity transition table; poll with "
+    "_lastUpdated=gt…&_include=Task:focus.",
+)
+
+PROCEDURE = Resource(
+    "Procedure",
+    table=Procedure,
+    profiles=(f"{_SDOH}/SDOHCC-Procedure",),
+    search=(
+        Token("status"),
+        _patient(),
+        Reference("based-on", "ServiceRequest", column="service_request", include=True),
+        Reference("performer", "Organization", include=True),
+        Date("date", column="performed_on"),
+    ),
+    member="member",
+    elements=ELEMENTS["Procedure"],
+    references={"Procedure.subject": ("Patient",)},
+    checks=(document.check_procedure,),
+    visible=_visible_procedures,
+    permit=_permit_procedures,
+    create=_create_procedure,
+    update=_update_procedure,
+    documentation="What was done: the outcome to which a Task's output points.",
+)
+
+RESOURCES = (SERVICE_REQUEST, TASK, PROCEDURE)
