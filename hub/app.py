@@ -37,9 +37,9 @@ NAV = (
     NavItem("Meetings", "/meetings", "meeting.read", "q"),
     NavItem("Directory", "/directory", "directory.read", "d"),
     NavItem("Reports", "/reports", "report.read", "p"),
-    NavItem("Access log", "/trail", "audit.read", "a"),
+    NavItem("Access log", "/access-log", "audit.read", "a"),
 )
-FEATURES = ("auth", "duties", "directory", "mou", "members", "consent", "referrals", "meetings", "reports", "trail")
+FEATURES = ("auth", "duties", "directory", "mou", "members", "consent", "referrals", "meetings", "reports", "trail", "jobs")
 _YEAR = 365 * 24 * 3600
 ErrorFace = Callable[[Request[Any, Any, State], Exception], Response[Any]]
 

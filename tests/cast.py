@@ -1,6 +1,7 @@
 """The named people and organizations of the tests.
 
-Alameda County and Golden Poppy Health Plan have an executed MOU since January; Sonoma County and Bay Laurel Care have none.
+Alameda County and Golden Poppy Health Plan have an executed MOU since January; Sonoma County and Bay Laurel Care
+have none.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ class Cast:
     daniel: Actor  # Golden Poppy's MCP responsible person
     grace: Actor  # Golden Poppy's compliance officer
     sam: Actor  # Sonoma's IHSS liaison
+    ruth: Actor  # answers for IHSS in Sonoma; named for no position yet
     lena: Actor  # Bay Laurel's MCP-IHSS liaison
+    omar: Actor  # answers for Bay Laurel; named for no position yet
     poppy_system: Actor  # Golden Poppy's care management system
     laurel_system: Actor
     rosa: str  # member of Golden Poppy in Alameda County, CIN 90000001A
@@ -52,14 +55,23 @@ async def organization(kind: str, name: str, short: str, identifier: str, number
         "name": name,
     }
     columns: dict[str, Any] = {
-        "kind": kind, "name": name, "short_name": short, "identifier": identifier, "county_number": number
+        "kind": kind,
+        "name": name,
+        "short_name": short,
+        "identifier": identifier,
+        "county_number": number,
     }
     return (await insert(Organization, document, columns, organization=None)).id
 
 
 async def person(
-    organization_id: str, kind: OrganizationKind, given: str, family: str, role: str,
-    position: str | None = None, counterpart: str | None = None,
+    organization_id: str,
+    kind: OrganizationKind,
+    given: str,
+    family: str,
+    role: str,
+    position: str | None = None,
+    counterpart: str | None = None,
 ) -> Actor:
     email = f"{given}.{family}@example.org".lower()
     stored = await insert(
@@ -78,14 +90,23 @@ async def person(
                 "organization": {"reference": f"Organization/{organization_id}"},
             },
             {
-                "organization": organization_id, "counterpart": counterpart, "position": position,
-                "person": stored.id, "from_date": SINCE,
+                "organization": organization_id,
+                "counterpart": counterpart,
+                "position": position,
+                "person": stored.id,
+                "from_date": SINCE,
             },
             organization=organization_id,
         )
     return Actor(
-        ActorKind.USER, stored.id, f"{given} {family}", organization_id, kind,
-        organization_name="", roles=(role,), capabilities=capabilities_of([role]),
+        ActorKind.USER,
+        stored.id,
+        f"{given} {family}",
+        organization_id,
+        kind,
+        organization_name="",
+        roles=(role,),
+        capabilities=capabilities_of([role]),
     )
 
 
@@ -105,7 +126,11 @@ async def member(
         "birthDate": born.isoformat(),
     }
     columns = {
-        "cin": cin, "given": given, "family": family, "family_key": family.casefold(), "birth_date": born,
+        "cin": cin,
+        "given": given,
+        "family": family,
+        "family_key": family.casefold(),
+        "birth_date": born,
         "case_number": case_number,
     }
     stored = await insert(Member, document, columns, organization=county)
@@ -120,8 +145,16 @@ async def executed_mou(county: str, plan: str) -> str:
     agreement = new_id()
     await Agreement.insert(
         Agreement(
-            id=agreement, kind="county-mcp-ihss", title="IHSS MOU", county=county, plan=plan, state="executed",
-            effective_date=SINCE, executed_on=SINCE, template="dhcs-ihss-2024", collects_consent_for_both=True,
+            id=agreement,
+            kind="county-mcp-ihss",
+            title="IHSS MOU",
+            county=county,
+            plan=plan,
+            state="executed",
+            effective_date=SINCE,
+            executed_on=SINCE,
+            template="dhcs-ihss-2024",
+            collects_consent_for_both=True,
             created_at=datetime(2026, 1, 1, tzinfo=UTC),
         )
     )
@@ -136,13 +169,14 @@ async def executed_mou(county: str, plan: str) -> str:
     for discloser, recipient in ((county, plan), (plan, county)):
         for element in DataElement:
             await AgreementElement.insert(
-                AgreementElement(
-                    agreement=agreement, discloser=discloser, recipient=recipient, element=element.value
-                )
+                AgreementElement(agreement=agreement, discloser=discloser, recipient=recipient, element=element.value)
             )
             await MouTerm.insert(
                 MouTerm(
-                    agreement=agreement, discloser=discloser, recipient=recipient, element=element.value,
+                    agreement=agreement,
+                    discloser=discloser,
+                    recipient=recipient,
+                    element=element.value,
                     from_date=SINCE,
                 )
             )
@@ -151,8 +185,14 @@ async def executed_mou(county: str, plan: str) -> str:
 
 def system(organization_id: str, kind: OrganizationKind, name: str) -> Actor:
     return Actor(
-        ActorKind.SYSTEM, new_id(), name, organization_id, kind, roles=("system",),
-        capabilities=capabilities_of(["system"]), scopes=("system/*.cruds",),
+        ActorKind.SYSTEM,
+        new_id(),
+        name,
+        organization_id,
+        kind,
+        roles=("system",),
+        capabilities=capabilities_of(["system"]),
+        scopes=("system/*.cruds",),
     )
 
 
@@ -176,11 +216,11 @@ async def build_cast() -> Cast:
             alameda, county, "Arturo", "Silva", "county_compliance_officer", "county_compliance_officer"
         ),
         priya=await person(poppy, plan, "Priya", "Raman", "plan_liaison", "mcp_ihss_liaison", alameda),
-        daniel=await person(
-            poppy, plan, "Daniel", "Kim", "plan_responsible_person", "mcp_responsible_person", alameda
-        ),
+        daniel=await person(poppy, plan, "Daniel", "Kim", "plan_responsible_person", "mcp_responsible_person", alameda),
         grace=await person(poppy, plan, "Grace", "Lindqvist", "plan_compliance_officer", "mcp_compliance_officer"),
         sam=await person(sonoma, county, "Sam", "Whitfield", "county_liaison", "ihss_liaison", laurel),
+        ruth=await person(sonoma, county, "Ruth", "Calder", "county_responsible_person"),
+        omar=await person(laurel, plan, "Omar", "Benali", "plan_responsible_person"),
         lena=await person(laurel, plan, "Lena", "Haddad", "plan_liaison", "mcp_ihss_liaison", sonoma),
         poppy_system=system(poppy, plan, "Golden Poppy care management"),
         laurel_system=system(laurel, plan, "Bay Laurel care management"),

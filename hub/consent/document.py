@@ -167,7 +167,7 @@ def consent(
     if until_date:
         period["end"] = until_date.isoformat()
     provision: dict[str, Any] = {
-        "type": "permit",
+        "type": "deny" if refused else "permit",  # a refusal names to whom the member did not want to let it go
         "period": period,
         "actor": actors,
         "purpose": [{"system": PURPOSE_SYSTEM, "code": "TREAT"}],
@@ -187,7 +187,7 @@ def consent(
         "organization": [{"reference": f"Organization/{discloser}"}],
         "sourceAttachment": {"contentType": "text/plain", "title": form},
         "policy": [{"uri": "urn:ihss-hub:policy:mou-data-sharing"}],
-        **({} if refused else {"provision": provision}),
+        "provision": provision,
     }
 
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
+from hub.consent.document import read
 from hub.consent.elements import elements_of, labels_of
-from hub.consent.rules import CARE, SENSITIVE, Decision, Facts, Grant, Question, decide
+from hub.consent.rules import CARE, SENSITIVE, Decision, Facts, Grant, Question, decide, in_force
 from hub.db.engine import fetch
 from hub.kernel import clock
 from hub.kernel.actor import Actor
 from hub.kernel.errors import NotFound
 from hub.kernel.jsontext import decode
+from hub.members import queries as members
+from hub.members.document import contact_of
+from hub.members.queries import MemberRow
+from hub.members.rules import masked_cin
 from hub.mou import queries as mou
 from hub.mou.rules import DataElement
 
@@ -142,10 +147,28 @@ class ConsentRow:
     given_on: date
     from_date: date
     until_date: date | None
-    revoked: bool
+    revoked_on: date | None
     version: int
-    parties: tuple[tuple[str, str], ...]  # (discloser, recipient) names, while it grants anything
+    parties: tuple[tuple[str, str], ...]  # (discloser, recipient) ids, as it names them
+    names: Mapping[str, str]  # of the organizations that it names
     labels: tuple[str, ...]
+    form: str
+
+    def state_on(self, day: date) -> str:
+        """One word: active, not yet, ended, revoked, refused, or FHIR's own."""
+        if self.status == "active":
+            if day < self.from_date:
+                return "not yet"
+            return "active" if in_force(self.from_date, self.until_date, day) else "ended"
+        return {"inactive": "revoked", "rejected": "refused"}.get(self.status, self.status)
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """`Alameda to Golden Poppy`, for each way."""
+        return tuple(f"{self.names[one]} to {self.names[other]}" for one, other in self.parties)
+
+    def covers(self, discloser: str, recipient: str, day: date) -> bool:
+        return self.state_on(day) == "active" and (discloser, recipient) in self.parties
 
 
 _VISIBLE = """(r.recorder = {} OR EXISTS (SELECT 1 FROM consent_party cp WHERE cp.consent = r.id
@@ -157,35 +180,44 @@ def visible(actor: Actor) -> tuple[str, list[Any]]:
     return _VISIBLE, [actor.home, actor.home]
 
 
+_CONSENT = (
+    "SELECT r.id, r.member, r.status, r.recorder, o.short_name AS recorder_name, r.given_on, r.from_date, "
+    "r.until_date, r.revoked_at, r.version, r.document FROM consent r JOIN organization o ON o.id = r.recorder"
+)
+
+
 async def consents_of(actor: Actor, member: str) -> list[ConsentRow]:
     """Newest first."""
     actor.require("consent.read")
     condition, args = visible(actor)
     rows = await fetch(
-        "SELECT r.id, r.member, r.status, r.recorder, o.name AS recorder_name, r.given_on, r.from_date, r.until_date, "
-        f"r.revoked_at, r.version FROM consent r JOIN organization o ON o.id = r.recorder WHERE {condition} "
-        "AND r.member = {} ORDER BY r.given_on DESC, r.id DESC",
-        *args,
-        member,
+        f"{_CONSENT} WHERE {condition} AND r.member = {{}} ORDER BY r.given_on DESC, r.id DESC", *args, member
     )
-    found = []
-    for row in rows:
-        granted = await fetch(
-            "SELECT d.name AS discloser, p.name AS recipient, g.labels FROM consent_grant g "
-            "JOIN organization d ON d.id = g.discloser JOIN organization p ON p.id = g.recipient "
-            "WHERE g.consent = {} ORDER BY d.name, p.name",
-            row["id"],
-        )
-        revoked = row.pop("revoked_at") is not None
-        found.append(
-            ConsentRow(
-                **row,
-                revoked=revoked,
-                parties=tuple(dict.fromkeys((g["discloser"], g["recipient"]) for g in granted)),
-                labels=tuple(sorted({label for g in granted for label in g["labels"].split()})),
-            )
-        )
-    return found
+    return [await _row(row) for row in rows]
+
+
+async def consent_shown(actor: Actor, consent_id: str) -> ConsentRow:
+    """One consent. Raises `NotFound` also for one that the asker may not know of."""
+    await consent(actor, consent_id)
+    return await _row((await fetch(f"{_CONSENT} WHERE r.id = {{}}", consent_id))[0])
+
+
+async def _row(row: dict[str, Any]) -> ConsentRow:
+    revoked_at, document = row.pop("revoked_at"), decode(row.pop("document"))
+    said = read(document)
+    bare = [[one.removeprefix("Organization/") for one in side] for side in (said.disclosers, said.recipients)]
+    named = sorted({one for side in bare for one in side})
+    marks = ", ".join("{}" for _ in named)
+    names = await fetch(f"SELECT id, short_name FROM organization WHERE id IN ({marks})", *named) if named else []
+    attachment = document.get("sourceAttachment") or {}
+    return ConsentRow(
+        **row,
+        revoked_on=clock.legal_date(revoked_at) if revoked_at else None,
+        parties=tuple((one, other) for one in bare[0] for other in bare[1] if one != other),
+        names={one: one for one in named} | {name["id"]: name["short_name"] for name in names},
+        labels=said.labels,
+        form=str(attachment.get("title") or "See the source of the document"),
+    )
 
 
 async def consent(actor: Actor, consent_id: str) -> dict[str, Any]:
@@ -201,3 +233,79 @@ async def consent(actor: Actor, consent_id: str) -> dict[str, Any]:
     if not rows:
         raise NotFound("There is no such consent on file for your organization.")
     return rows[0]
+
+
+@dataclass(frozen=True, slots=True)
+class SeenMember:
+    """A member as the asker's organization may see them now. `row` is None while a name may not be shown."""
+
+    id: str
+    cin_end: str
+    row: MemberRow | None
+    own: bool
+    phone: str
+    address: str
+    language: str
+    basis: str
+    version: int
+
+    @property
+    def shown(self) -> str:
+        """For a heading."""
+        return self.row.short_name if self.row else f"Member {self.cin_end}"
+
+
+async def member_seen(actor: Actor, member_id: str) -> SeenMember:
+    """Ask the decision function about the member's record. Raises `NotFound` for one whom the organization does not
+    serve.
+    """
+    known = await members.member(actor, member_id)
+    raw = (await fetch("SELECT document, version FROM member WHERE id = {}", member_id))[0]
+    document = decode(raw["document"])
+    decision = await may_release(member_id, known.source, actor.home, [document])
+    own = known.source == actor.home
+    if not decision.permitted:
+        return SeenMember(member_id, masked_cin(known.cin), None, own, "", "", "", decision.basis, raw["version"])
+    row = known if own else replace(known, case_number=None)  # the case number is the county's own element
+    return SeenMember(member_id, masked_cin(known.cin), row, own, *contact_of(document), decision.basis, raw["version"])
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A member found, and why. `row` is None where the name is withheld: then only the CIN finds them."""
+
+    id: str
+    cin_end: str
+    row: MemberRow | None
+    reason: str
+
+
+async def members_found(actor: Actor, words: str) -> list[Found]:
+    """By CIN, case number or name, only as far as the organization may know the one who matches.
+
+    Somebody whose details are withheld is found by the whole CIN alone: a name or a case number that matches would
+    itself be told.
+    """
+    matches = await members.search(actor, words)
+    shown = await _shown(actor, [match.member.id for match in matches])
+    found = []
+    for match in matches:
+        row, own = match.member, match.member.source == actor.home
+        if match.reason == "case number" and not own:
+            continue
+        if row.id in shown:
+            found.append(
+                Found(row.id, masked_cin(row.cin), row if own else replace(row, case_number=None), match.reason)
+            )
+        elif match.reason == "CIN":
+            found.append(Found(row.id, masked_cin(row.cin), None, "CIN"))
+    return found
+
+
+async def _shown(actor: Actor, ids: list[str]) -> set[str]:
+    if not ids:
+        return set()
+    condition, args = visible_patients(actor)
+    marks = ", ".join("{}" for _ in ids)
+    rows = await fetch(f"SELECT r.id FROM member r WHERE r.id IN ({marks}) AND {condition}", *ids, *args)
+    return {row["id"] for row in rows}

@@ -113,7 +113,7 @@ def decide(question: Question, facts: Facts) -> Decision:
     if question.loop and question.elements <= LOOP and not question.labels:
         return Decision(True, f"closed-loop term of MOU {facts.agreement}")
     for grant in facts.grants:
-        if _covers(grant, question):
+        if covers(grant, question):
             return Decision(True, f"consent {grant.consent} under MOU {facts.agreement}")
     return Decision(
         False,
@@ -122,7 +122,7 @@ def decide(question: Question, facts: Facts) -> Decision:
     )
 
 
-def _covers(grant: Grant, question: Question) -> bool:
+def covers(grant: Grant, question: Question) -> bool:
     return (
         grant.discloser == question.discloser
         and grant.recipient == question.recipient

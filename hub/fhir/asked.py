@@ -262,7 +262,8 @@ def _after(asked: Asked, cursor: str) -> Condition:
     if steady and len({key.descending for key in asked.sort}) == 1:
         columns, marks = ", ".join(key.sql for key in asked.sort), ", ".join(["{}"] * len(values))
         return Condition(f"({columns}) {'<' if asked.sort[0].descending else '>'} ({marks})", tuple(values))
-    alternatives, same = [], []
+    alternatives: list[Condition] = []
+    same: list[Condition] = []
     for key, value in zip(asked.sort, values, strict=True):
         if value is not None:
             sign = "<" if key.descending else ">"

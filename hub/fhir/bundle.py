@@ -65,7 +65,10 @@ async def _all(call: Call, entries: list[Entry]) -> list[Answer]:
     named = plan.names(entries)
     urns = frozenset(name for name in named if name.startswith("urn:"))
     for entry in entries:
-        with_path(entry, lambda entry=entry: _check(call, entry, urns))  # type: ignore[misc]
+        try:
+            _check(call, entry, urns)
+        except Refusal as refusal:
+            raise prefixed(refusal, entry) from None
     ordered = plan.order(call.wiring, entries, named)
     so_far = BundleSoFar({one.full_url or one.path: one.document for one in entries if one.document is not None})
     inside = replace(call, bundle=so_far)
@@ -96,13 +99,6 @@ def _copy(value: Document | None) -> Document | None:
         return [of(inner) for inner in one] if isinstance(one, list) else one
 
     return of(value)  # type: ignore[return-value]
-
-
-def with_path(entry: Entry, work) -> None:  # type: ignore[no-untyped-def]
-    try:
-        work()
-    except Refusal as refusal:
-        raise prefixed(refusal, entry) from None
 
 
 def prefixed(refusal: Refusal, entry: Entry) -> Refusal:

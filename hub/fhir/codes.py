@@ -26,9 +26,7 @@ REQUIRED: Mapping[str, frozenset[str]] = {
         "draft requested received accepted rejected ready cancelled in-progress on-hold failed completed "
         "entered-in-error"
     ),
-    "Task.intent": _words(
-        "unknown proposal plan order original-order reflex-order filler-order instance-order option"
-    ),
+    "Task.intent": _words("unknown proposal plan order original-order reflex-order filler-order instance-order option"),
     "Task.priority": _PRIORITY,
     "ServiceRequest.status": _REQUEST_STATUS,
     "ServiceRequest.intent": _words(

@@ -241,9 +241,7 @@ async def update(
     return await _write(call, resource, "update", row_id, lambda: _update(call, resource, row_id, document, expected))
 
 
-async def _update(
-    call: Call, resource: Resource, row_id: str, document: Document, expected: int | None
-) -> Answer:
+async def _update(call: Call, resource: Resource, row_id: str, document: Document, expected: int | None) -> Answer:
     if resource.update is None:
         raise not_allowed(resource, "update")
     try:

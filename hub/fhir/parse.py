@@ -156,6 +156,8 @@ def _words(kind: str, message: str) -> str:
         return "This element is a list."
     if kind == "value_error":
         if "Any of one field value" in message:
-            return "Only one of the choices may be given." if "multiple" in message else "One of the choices is required."
+            return (
+                "Only one of the choices may be given." if "multiple" in message else "One of the choices is required."
+            )
         return "This value is not allowed here."
     return "This is not a value of this element's type."

@@ -43,7 +43,9 @@ def read(wiring: Wiring, body: Document) -> tuple[str, list[Entry]]:
     """The Bundle's type and its entries. Raises BadRequest."""
     kind, entries = body.get("type"), body.get("entry", [])
     if body.get("resourceType") != "Bundle":
-        raise BadRequest("Only a Bundle is posted here.", issues=[Issue("resourceType", "Must be Bundle.", "structure")])
+        raise BadRequest(
+            "Only a Bundle is posted here.", issues=[Issue("resourceType", "Must be Bundle.", "structure")]
+        )
     if not isinstance(entries, list) or len(entries) > MAX_ENTRIES:
         raise BadRequest(f"A Bundle has a list of at most {MAX_ENTRIES} entries.")
     # The envelope alone; each resource is judged with its own description.
@@ -148,8 +150,6 @@ def order(wiring: Wiring, entries: list[Entry], named: Mapping[str, Entry]) -> l
             entry = next(iter(left.values()))
             issue = Issue(f"{entry.path}.resource", "Refers to an entry that refers back to it.", "invariant")
             raise Invalid("Entries of the Bundle refer to each other in a circle.", issues=[issue])
-        first = min(
-            ready, key=lambda e: (_METHODS.index(e.method), wiring.order(e.resource_type), e.number)
-        )
+        first = min(ready, key=lambda e: (_METHODS.index(e.method), wiring.order(e.resource_type), e.number))
         done.append(left.pop(first.number))
     return done

@@ -40,18 +40,31 @@ def granted(scopes: Iterable[str], resource_type: str, letter: str) -> tuple[str
     return limits if len(limits) == len(found) else ()
 
 
-def includes(allowed: Iterable[str], wanted: str) -> bool:
-    """Whether a scope that is asked for lies within those that were registered."""
+def narrow(allowed: Iterable[str], wanted: str) -> list[str]:
+    """The part of a scope asked for that lies within those registered: itself where it lies within one of them."""
     ask = parse(wanted)
     if ask is None:
-        return False
+        return []
     have = [one for one in map(parse, allowed) if one is not None]
-    return all(
-        any(
-            one.resource_type in ("*", ask.resource_type)
-            and letter in one.letters
-            and one.constraint in (None, ask.constraint)
-            for one in have
-        )
-        for letter in ask.letters
+    if any(_inside(ask, one) for one in have):
+        return [wanted]
+    found = (_common(ask, one) for one in have)
+    return list(dict.fromkeys(one for one in found if one is not None))
+
+
+def _inside(ask: Scope, have: Scope) -> bool:
+    return (
+        have.resource_type in ("*", ask.resource_type)
+        and set(ask.letters) <= set(have.letters)
+        and have.constraint in (None, ask.constraint)
     )
+
+
+def _common(ask: Scope, have: Scope) -> str | None:
+    types = {ask.resource_type, have.resource_type} - {"*"}
+    letters = "".join(one for one in ask.letters if one in have.letters)
+    limits = {one for one in (ask.constraint, have.constraint) if one is not None}
+    if len(types) > 1 or not letters or len(limits) > 1:
+        return None
+    limit = f"?{limits.pop()}" if limits else ""
+    return f"system/{types.pop() if types else '*'}.{letters}{limit}"

@@ -34,9 +34,10 @@ async def search(call: Call, resource_type: str, pairs: Sequence[tuple[str, str]
         asked = read(call, resource, pairs)
         seen = all_of([scope(call, resource, "s"), asked.condition])
         if asked.counts_only:
-            total = int(await fetch_value(f"SELECT count(*) FROM {resource.table_name} r WHERE {seen.sql}", *seen.args))
+            sql = f"SELECT count(*) FROM {resource.table_name} r WHERE {seen.sql}"
+            every = int(await fetch_value(sql, *seen.args))
             await call.record("search-type", resource.name, query=query)
-            return Answer(200, _bundle(call, asked, [], {}, total, None))
+            return Answer(200, _bundle(call, asked, [], {}, every, None))
         rows, more = await _page(asked, resource, seen)
         matches = await permitted(call, resource, rows)
         included = await _included(call, asked, matches)

@@ -98,3 +98,24 @@ def patient(
     if language:
         document["communication"] = [{"language": {"text": language}}]
     return document
+
+
+def contact_of(document: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Telephone, address and language in words; '' for what is not there."""
+    phones = [str(t.get("value", "")) for t in document.get("telecom") or [] if t.get("system") == "phone"]
+    languages = [
+        concept.get("text") or next((c.get("display") or c.get("code") for c in concept.get("coding") or []), "")
+        for concept in (one.get("language") or {} for one in document.get("communication") or [])
+    ]
+    return (
+        ", ".join(filter(None, phones)),
+        "; ".join(filter(None, (_address(one) for one in document.get("address") or []))),
+        ", ".join(filter(None, map(str, languages))),
+    )
+
+
+def _address(address: Mapping[str, Any]) -> str:
+    if address.get("text"):
+        return str(address["text"])
+    parts = [*(address.get("line") or []), address.get("city"), address.get("state"), address.get("postalCode")]
+    return ", ".join(str(part) for part in parts if part)

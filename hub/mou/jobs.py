@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
-from hub.jobs.worker import Scheduled
+from hub.jobs.rules import Scheduled
 from hub.kernel import clock
 from hub.mou.actions import end_or_renew
 

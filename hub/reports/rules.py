@@ -11,6 +11,7 @@ from functools import cached_property
 from statistics import median
 
 from hub.kernel.calendar import Quarter
+from hub.mou.rules import IN_FORCE, STATE_WORDS, State
 
 
 @dataclass(frozen=True)
@@ -202,20 +203,18 @@ class AgreementFact:
     effective_date: date | None = None
     end_date: date | None = None
     executed_on: date | None = None
+    renews: bool = False  # by itself, at its end date
 
     def state_on(self, day: date) -> str | None:
         """None: it was not there yet. One past its end date is expired, whether or not somebody said so."""
         known = [state for state, since in self.states if since <= day]
         if not known:
             return None
-        binding = known[-1] in BINDING
-        return "expired" if binding and self.end_date and self.end_date < day else known[-1]
+        over = self.end_date is not None and self.end_date < day and not self.renews
+        return "expired" if over and known[-1] in IN_FORCE else known[-1]
 
     def in_force_on(self, day: date) -> bool:
-        return self.state_on(day) in BINDING and _by(self.effective_date, day)
-
-
-BINDING = frozenset({"executed", "annual_review", "amended"})
+        return self.state_on(day) in IN_FORCE and _by(self.effective_date, day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,9 +260,7 @@ class RefusalFact:
     member: str | None = None
 
 
-def holder_on(
-    tenures: Iterable[Tenure], position: str, organization: str, other: str, day: date
-) -> str | None:
+def holder_on(tenures: Iterable[Tenure], position: str, organization: str, other: str, day: date) -> str | None:
     """Who held a position towards a counterpart; an appointment to it goes before one towards everybody."""
     there = [
         t
@@ -324,9 +321,7 @@ def select(figure: str, facts: Facts, period: Period) -> Sequence[BehindRow]:
     return _PLAIN[figure](facts, period)
 
 
-def _referrals(
-    direction: Direction, name: str, rows: Iterable[ReferralRow], period: Period
-) -> list[ReferralRow]:
+def _referrals(direction: Direction, name: str, rows: Iterable[ReferralRow], period: Period) -> list[ReferralRow]:
     name, _, reason = name.partition(":")
     _, counts = REFERRAL_FIGURES[name]
     found = [row for row in rows if row.direction is direction and counts(row, period)]
@@ -409,10 +404,10 @@ def mou_in_words(facts: Facts, day: date) -> str:
     agreement = leading_agreement(facts, day)
     state = agreement.state_on(day) if agreement else None
     if agreement is None or state is None:
-        return "no MOU"
-    if state in BINDING and not agreement.in_force_on(day):
-        return "executed, not in force yet"
-    return state.replace("_", " ")
+        return "No MOU"
+    if state in IN_FORCE and not agreement.in_force_on(day):
+        return "Executed, not in force yet"
+    return STATE_WORDS[State(state)]
 
 
 def figures_of(period: Period) -> list[str]:

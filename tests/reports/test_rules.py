@@ -103,19 +103,19 @@ def test_the_state_of_an_mou_is_that_of_the_quarters_last_day() -> None:
         "m", "IHSS MOU", (("draft", day(6, 1)), ("executed", day(9, 1)), ("terminated", day(10, 5))), day(9, 1)
     )
     known = Facts("poppy", "Golden Poppy", agreements=(agreement,))
-    assert mou_in_words(known, day(5, 1)) == "no MOU"
-    assert mou_in_words(known, day(8, 31)) == "draft"
-    assert mou_in_words(known, Q3.as_of) == "executed"
-    assert mou_in_words(known, day(10, 5)) == "terminated"
+    assert mou_in_words(known, day(5, 1)) == "No MOU"
+    assert mou_in_words(known, day(8, 31)) == "Draft"
+    assert mou_in_words(known, Q3.as_of) == "Executed"
+    assert mou_in_words(known, day(10, 5)) == "Terminated"
     assert count("mous-in-force", known, Q3) == 1
 
 
 def test_an_executed_mou_is_in_force_from_its_effective_date_to_its_end_date() -> None:
     agreement = AgreementFact("m", "IHSS MOU", (("executed", day(6, 1)),), day(7, 1), day(8, 31))
     known = Facts("poppy", "Golden Poppy", agreements=(agreement,))
-    assert mou_in_words(known, day(6, 30)) == "executed, not in force yet"
-    assert mou_in_words(known, day(8, 31)) == "executed"
-    assert mou_in_words(known, day(9, 1)) == "expired"
+    assert mou_in_words(known, day(6, 30)) == "Executed, not in force yet"
+    assert mou_in_words(known, day(8, 31)) == "Executed"
+    assert mou_in_words(known, day(9, 1)) == "Expired"
 
 
 def test_a_holder_towards_this_partner_goes_before_one_towards_everybody() -> None:

@@ -23,9 +23,10 @@ from hub.duties.queries.rule_rows import (
     rule_in_force,
     rules_in_force,
 )
-from hub.duties.queries.work import Partner, WorkFilter, WorkGroup, Worklist, work_of
+from hub.duties.queries.work import PAGE, Partner, WorkFilter, WorkGroup, Worklist, work_of
 
 __all__ = [
+    "PAGE",
     "DutyRow",
     "DutyView",
     "EventRow",

@@ -19,7 +19,6 @@ from hub.meetings.queries import MeetingRow, action_items, agenda, attendance, s
 from hub.meetings.rules import Event
 from hub.meetings.tables import AgendaItem, Attendance
 from hub.notifications.actions import send_mail
-from hub.settings import settings
 
 
 @unit_of_work
@@ -137,12 +136,10 @@ async def _send_update(actor: Actor, meeting: MeetingRow, decisions: str) -> Non
             "",
             "Action items:",
             *(lines or ["none"]),
-            "",
-            f"{settings().base}/meetings/{meeting.id}",
         ]
     )
     for person in await _told(meeting):
-        await send_mail(actor, person, f"Minutes: {meeting.title}", body)
+        await send_mail(actor, person, f"Minutes: {meeting.title}", body, link=f"/meetings/{meeting.id}")
 
 
 async def _told(meeting: MeetingRow) -> list[str]:

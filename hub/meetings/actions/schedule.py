@@ -9,7 +9,7 @@ from hub.db.transaction import unit_of_work
 from hub.kernel import clock
 from hub.kernel.actor import Actor
 from hub.kernel.calendar import Quarter, long_date
-from hub.kernel.errors import Forbidden, Issue, NotFound, Problems, WrongStep
+from hub.kernel.errors import Forbidden, Issue, Problems, WrongStep
 from hub.kernel.ids import new_id
 from hub.meetings.actions.agenda import put_proposals
 from hub.meetings.actions.steps import WRITE, happened, load, save, tag
@@ -19,7 +19,6 @@ from hub.meetings.queries import meeting as read_meeting
 from hub.meetings.rules import Event, State
 from hub.meetings.tables import Attendance, Meeting
 from hub.notifications.actions import send_mail
-from hub.settings import settings
 
 MINUTES = range(15, 8 * 60 + 1)  # a meeting of less is none, one of more is not one day's
 
@@ -28,8 +27,6 @@ MINUTES = range(15, 8 * 60 + 1)  # a meeting of less is none, one of more is not
 async def schedule(actor: Actor, agreement: str, starts_at: datetime, minutes_long: int, place: str) -> str:
     """A meeting of the two partners of an MOU, with the agenda that the hub proposes. Returns its id."""
     parties = await agreement_parties(actor, agreement)
-    if parties is None:
-        raise NotFound("There is no such MOU, or your organization is no party to it.")
     if not actor.can(WRITE):
         words = "Your role does not include scheduling meetings."
         raise Forbidden(words, audit=Pending(actor, Entry(tag(Event.SCHEDULE), "Agreement", agreement, basis=words)))
@@ -128,10 +125,12 @@ async def _send(actor: Actor, meeting: MeetingRow, method: Method) -> int:
     text = calendar_text(await invitation(meeting), clock.now(), method)
     day = long_date(clock.legal_date(meeting.starts_at))
     subject = f"{'Cancelled: ' if method is Method.CANCEL else ''}{meeting.title}"
-    body = f"{subject}\n\n{day}, {meeting.place}\n\n{settings().base}/meetings/{meeting.id}\n"
+    body = f"{subject}\n\n{day}, {meeting.place}\n"
     everybody = sorted(before | (set() if method is Method.CANCEL else set(at_table)))
     for person in everybody:
-        await send_mail(actor, person, subject, body, calendar=text, method=method.value)
+        await send_mail(
+            actor, person, subject, body, calendar=text, method=method.value, link=f"/meetings/{meeting.id}"
+        )
     for seat in at_table.values():
         if seat.person not in before and method is Method.REQUEST:
             await Attendance.insert(

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
 
 from hub.db.engine import fetch
 from hub.kernel import clock
 from hub.kernel.actor import Actor
 from hub.kernel.calendar import Quarter
+from hub.kernel.errors import NotFound
 from hub.meetings.queries.meeting import MEETING, MeetingRow
 from hub.meetings.rules import QuarterState, State, quarter_state
-
-BINDING = ("executed", "annual_review", "amended")
+from hub.mou.queries.in_force import in_force
+from hub.mou.queries.register import visible_row
+from hub.mou.queries.rows import AgreementRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,29 +31,32 @@ class Parties:
     binding: bool
 
 
-_PARTIES = """SELECT a.id AS agreement, a.title, a.county, c.short_name AS county_name, a.plan,
-    p.short_name AS plan_name, a.effective_date, a.end_date, a.state FROM agreement a
-    JOIN organization c ON c.id = a.county JOIN organization p ON p.id = a.plan"""
-
-
-def _parties(row: dict[str, Any], today: date) -> Parties:
-    start, end, state = row["effective_date"], row.pop("end_date"), row.pop("state")
-    in_force = start is not None and start <= today and (end is None or today <= end)
-    return Parties(**row, binding=in_force and state in BINDING)
-
-
-async def agreement_parties(actor: Actor, agreement: str) -> Parties | None:
-    """None where the actor's organization is no party."""
-    rows = await fetch(
-        f"{_PARTIES} WHERE a.id = {{}} AND (a.county = {{}} OR a.plan = {{}})", agreement, actor.home, actor.home
+def _parties(row: AgreementRow, binding: bool) -> Parties:
+    return Parties(
+        row.id,
+        row.title,
+        row.county,
+        row.county_short,
+        row.plan,
+        row.plan_short,
+        row.effective_date,
+        binding,
     )
-    return _parties(rows[0], clock.today()) if rows else None
 
 
-async def binding_agreements(today: date) -> list[Parties]:
-    """Every MOU in force, for the hub's own job."""
-    found = [_parties(row, today) for row in await fetch(f"{_PARTIES} ORDER BY a.id")]
-    return [parties for parties in found if parties.binding]
+async def agreement_parties(actor: Actor, agreement: str) -> Parties:
+    """`NotFound` where the actor's organization is not one of the two that meet."""
+    row = await visible_row(actor, agreement)
+    if actor.organization not in (row.county, row.plan):
+        raise NotFound("The quarterly meeting of this MOU is held by its county and its leading plan.")
+    binding = row.id in {one.id for one in await in_force(clock.today(), row.county)}
+    return _parties(row, binding)
+
+
+async def binding_agreements(today: date, organization: str | None = None) -> list[Parties]:
+    """Every MOU in force between two that meet, for the hub's own job."""
+    rows = await in_force(today, organization)
+    return [_parties(row, True) for row in rows if organization in (None, row.county, row.plan)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +78,19 @@ async def partnerships(actor: Actor, today: date) -> list[Partnership]:
     """Every MOU of the actor's organization that binds or has had meetings; those without a meeting first."""
     actor.require("meeting.read")
     quarter = Quarter.of(today)
-    rows = await fetch(f"{_PARTIES} WHERE a.county = {{}} OR a.plan = {{}}", actor.home, actor.home)
     found = await fetch(
-        f"{MEETING} WHERE m.county = {{}} OR m.plan = {{}} ORDER BY m.starts_at DESC", actor.home, actor.home
+        f"{MEETING} WHERE m.county = {{}} OR m.plan = {{}} ORDER BY m.starts_at DESC, m.id DESC",
+        actor.home,
+        actor.home,
     )
     meetings = [MeetingRow(**row) for row in found]
+    known = {parties.agreement: parties for parties in await binding_agreements(today, actor.home)}
+    for m in meetings:
+        ended = Parties(m.agreement, m.agreement_title, m.county, m.county_name, m.plan, m.plan_name, None, False)
+        known.setdefault(m.agreement, ended)
     result = []
-    for parties in [_parties(row, today) for row in rows]:
+    for parties in known.values():
         mine = [m for m in meetings if m.agreement == parties.agreement]
-        if not parties.binding and not mine:
-            continue
         there = [m for m in mine if m.day in quarter and m.state != State.CANCELLED]
         held_first = sorted(there, key=lambda m: (m.state != State.HELD, m.day))
         with_county = parties.plan == actor.home

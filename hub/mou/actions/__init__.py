@@ -11,6 +11,7 @@ from hub.mou.actions.drafting import (
 )
 from hub.mou.actions.people import end_position, name_position, record_told
 from hub.mou.actions.signing import (
+    amend_elements,
     end_or_renew,
     move,
     name_signatory,
@@ -22,6 +23,7 @@ from hub.mou.actions.signing import (
 __all__ = [
     "add_party",
     "agree_elements",
+    "amend_elements",
     "change_details",
     "end_or_renew",
     "end_position",

@@ -48,13 +48,14 @@ async def load(
     return await view_of(row, on or clock.today())
 
 
-async def save(view: AgreementView, columns: Mapping[str, Any] | None = None) -> None:
+async def save(view: AgreementView, columns: dict[str, Any] | None = None) -> None:
     """Write the MOU's next version; `Stale` if somebody was faster. Also without a change of its own columns:
 
     what hangs on the MOU (parties, elements, signatures) changes under its version, one after another.
     """
+    values: dict[Any, Any] = {**(columns or {}), "version": view.row.version + 1}
     changed = await (
-        Agreement.update({**(columns or {}), "version": view.row.version + 1})
+        Agreement.update(values)
         .where(Agreement.id == view.id, Agreement.version == view.row.version)
         .returning(Agreement.id)
     )

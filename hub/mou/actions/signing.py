@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, timedelta
 from typing import Any
 
@@ -17,16 +18,19 @@ from hub.mou.actions.common import leave, load, refused, save
 from hub.mou.queries import AgreementView, agreement_in_force
 from hub.mou.rules import (
     BEFORE_EXECUTION,
+    ELEMENT_WORDS,
     EVENT_WORDS,
     IN_FORCE,
     STATE_WORDS,
     STEPS,
+    DataElement,
+    Direction,
     Event,
     Renewal,
     State,
     guard,
 )
-from hub.mou.tables import AgreementParty, MouTerm
+from hub.mou.tables import AgreementElement, AgreementParty, MouTerm
 
 _YEAR = 12  # months by which an MOU renews itself (domain.md 1.1 fact 13: yearly)
 REVIEWS = (
@@ -142,7 +146,7 @@ async def move(
         raise WrongStep(f"“{EVENT_WORDS[event]}” is not possible now.")
     if step.note_required and not (note or "").strip():
         raise Invalid("This step needs a reason.", issues=[Issue("note", "Enter the reason.", "required")])
-    if on > clock.today() and event is not Event.TERMINATE:
+    if on > clock.today():
         raise Invalid("This step is recorded when it happened.", issues=[Issue("on", "Choose today or earlier.")])
     await save(view, {"state": step.to.value, **_columns(view, event, on)})
     await leave(
@@ -213,28 +217,43 @@ async def _put_terms_in_force(view: AgreementView) -> None:
 
     One that renews itself has no last day until somebody ends it.
     """
-    until = view.row.end_date if view.row.renewal == Renewal.FIXED else None
+    start = view.row.effective_date
     rows = [
-        MouTerm(
-            agreement=view.id,
-            discloser=direction.discloser,
-            recipient=direction.recipient,
-            element=element.value,
-            from_date=view.row.effective_date,
-            until_date=until,
-        )
+        _term(view, direction, element, start)
         for direction in view.directions
         for element in sorted(direction.elements)
+        if start is not None
     ]
     await MouTerm.insert(*rows)
 
 
-async def _end_terms(agreement_id: str, last: date) -> None:
+def _term(view: AgreementView, direction: Direction, element: DataElement, start: date) -> MouTerm:
+    return MouTerm(
+        agreement=view.id,
+        discloser=direction.discloser,
+        recipient=direction.recipient,
+        element=element.value,
+        from_date=start,
+        until_date=view.row.end_date if view.row.renewal == Renewal.FIXED else None,
+    )
+
+
+async def _end_terms(
+    agreement_id: str,
+    last: date,
+    discloser: str | None = None,
+    recipient: str | None = None,
+    element: DataElement | None = None,
+) -> None:
     """No term outlives its MOU. One that was never to begin ends on the day before it would have."""
+    wanted = {"discloser": discloser, "recipient": recipient, "element": element and element.value}
+    given = {column: value for column, value in wanted.items() if value is not None}
     rows = await fetch(
-        "SELECT id, from_date FROM mou_term WHERE agreement = {} AND (until_date IS NULL OR until_date > {})",
+        "SELECT id, from_date FROM mou_term WHERE agreement = {} AND (until_date IS NULL OR until_date > {})"
+        + "".join(f" AND {column} = {{}}" for column in given),
         agreement_id,
         last,
+        *given.values(),
     )
     for row in rows:
         until = max(last, row["from_date"] - timedelta(days=1))
@@ -278,6 +297,59 @@ async def _open_reviews(actor: Actor, view: AgreementView, start: date) -> None:
                 start=start,
                 period=start.isoformat(),
             )
+
+
+@unit_of_work
+async def amend_elements(
+    actor: Actor,
+    agreement_id: str,
+    discloser: str,
+    recipient: str,
+    elements: Collection[DataElement | str],
+    note: str,
+    on: date | None = None,
+    version: int | None = None,
+) -> None:
+    """Change Exhibit C of an MOU in force: the terms end on the day before, the new ones hold from the day
+    on.
+    """
+    on, chosen = on or clock.today(), {DataElement(element) for element in elements}
+    view = await load(
+        actor, agreement_id, action="mou:agreement:amend", capability="mou.sign", version=version, states=IN_FORCE
+    )
+    direction = next((d for d in view.directions if (d.discloser, d.recipient) == (discloser, recipient)), None)
+    if direction is None:
+        raise Invalid("Data elements are agreed between the county and another party.")
+    lacking = [ELEMENT_WORDS[one][0].lower() for one in DataElement if one in direction.required - chosen]
+    if lacking:
+        words = f"Without {', '.join(lacking)} the loop of a referral is not closed."
+        raise Invalid("The amendment was not recorded.", issues=[Issue("elements", words, "required")])
+    await move(actor, agreement_id, Event.AMEND, version, on, note)
+    added, dropped = chosen - direction.elements, direction.elements - chosen
+    between = (AgreementElement.agreement == agreement_id) & (AgreementElement.discloser == discloser)
+    between &= AgreementElement.recipient == recipient
+    for element in sorted(dropped):
+        await AgreementElement.delete().where(between & (AgreementElement.element == element.value))
+        await _end_terms(agreement_id, on - timedelta(days=1), discloser, recipient, element)
+    for element in sorted(added):
+        await AgreementElement.insert(
+            AgreementElement(agreement=agreement_id, discloser=discloser, recipient=recipient, element=element.value)
+        )
+        await MouTerm.insert(_term(view, direction, element, max(on, view.row.effective_date or on)))
+    said = [
+        f"{words} {', '.join(ELEMENT_WORDS[one][0].lower() for one in sorted(some))}"
+        for words, some in (("now also", added), ("no longer", dropped))
+        if some
+    ]
+    await leave(
+        actor,
+        view,
+        "elements_agreed",
+        on=on,
+        note=f"{direction.discloser_name} shares with {direction.recipient_name} {'; '.join(said) or 'the same'}",
+        action="mou:elements:amend",
+        detail={"discloser": discloser, "recipient": recipient, "added": sorted(added), "dropped": sorted(dropped)},
+    )
 
 
 @unit_of_work

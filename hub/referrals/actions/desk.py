@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from typing import Any
 
 from hub.audit.actions import Entry, record
 from hub.db.documents import Stored
@@ -34,35 +35,37 @@ class NewReferral:
     draft: str | None = None
 
 
+def request_of(actor: Actor, new: NewReferral, at: datetime) -> dict[str, Any]:
+    """The ServiceRequest that sending it would store: also for the page that shows what would go."""
+    return documents.service_request(
+        member=new.member,
+        service=new.service,
+        requester=actor.home,
+        performer=new.owner,
+        at=at,
+        need=new.need,
+        priority=new.priority,
+        consents=new.consents,
+    )
+
+
+def task_of(actor: Actor, new: NewReferral, at: datetime, request: str) -> dict[str, Any]:
+    return documents.task(
+        service_request=request,
+        member=new.member,
+        requester=actor.home,
+        owner=new.owner,
+        at=at,
+        priority=new.priority,
+    )
+
+
 @unit_of_work
 async def send_referral(actor: Actor, new: NewReferral) -> str:
     """ServiceRequest and Task in one transaction; the same checks as over FHIR. Returns the Task's id."""
     at = clock.now()
-    request = await receive_request(
-        actor,
-        documents.service_request(
-            member=new.member,
-            service=new.service,
-            requester=actor.home,
-            performer=new.owner,
-            at=at,
-            need=new.need,
-            priority=new.priority,
-            consents=new.consents,
-        ),
-    )
-    task = await receive_task(
-        actor,
-        documents.task(
-            service_request=request.id,
-            member=new.member,
-            requester=actor.home,
-            owner=new.owner,
-            at=at,
-            priority=new.priority,
-        ),
-        channel="page",
-    )
+    request = await receive_request(actor, request_of(actor, new, at))
+    task = await receive_task(actor, task_of(actor, new, at, request.id), channel="page")
     if new.draft is not None:
         await ReferralDraft.update({"done": True}).where(
             (ReferralDraft.id == new.draft) & (ReferralDraft.person == actor.id)

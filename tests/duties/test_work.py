@@ -1,0 +1,134 @@
+"""The work list: whose work, in which group, in which order, and nobody else's."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+from hub.db.engine import fetch
+from hub.directory.tables import Appointment
+from hub.duties import actions
+from hub.duties.queries import WorkFilter, Worklist, work_of
+from hub.duties.rules import Because, Group
+from hub.kernel.actor import HUB, Actor
+
+TODAY = date(2026, 11, 18)
+SUNDAY = date(2026, 11, 22)
+
+
+async def owes(
+    cast: Any, title: str, due: date, *, rule: str = "referral-progress", by: str = "alameda",
+    to: str = "poppy", position: str = "ihss_liaison",
+) -> str:  # fmt: skip
+    duty = await actions.open_duty(
+        HUB, rule, subject=("Task", title), organization=getattr(cast, by), counterpart=getattr(cast, to),
+        position=position, title=title, why="A reason", start=date(2026, 10, 1), due_on=due,
+    )  # fmt: skip
+    assert duty
+    return duty
+
+
+def titles(work: Worklist, group: Group) -> list[str]:
+    return [row.title for part in work.groups if part.group is group for row in part.rows]
+
+
+async def list_of(actor: Actor, **wanted: Any) -> Worklist:
+    return await work_of(actor, TODAY, WorkFilter(**wanted))
+
+
+async def test_work_is_grouped_by_its_date_and_what_the_other_side_owes_is_apart(cast: Any) -> None:
+    for title, due in (("late", -1), ("today", 0), ("soon", 4), ("far", 5)):
+        await owes(cast, title, TODAY + timedelta(days=due))
+    await owes(cast, "theirs", TODAY, by="poppy", to="alameda", position="mcp_ihss_liaison")
+    work = await list_of(cast.marisol)
+    assert [titles(work, group) for group in Group] == [["late"], ["today"], ["soon"], ["far"], ["theirs"]]
+    assert [work.counts[group] for group in Group] == [1, 1, 1, 1, 1]
+    assert work.total == work.everything == 5
+
+
+async def test_an_unanswered_referral_stands_on_top_of_its_group_and_says_why(cast: Any) -> None:
+    await owes(cast, "nearer", TODAY + timedelta(days=1))
+    await owes(cast, "referral", TODAY + timedelta(days=3), rule="referral-answer")
+    await owes(cast, "newest", TODAY - timedelta(days=1))
+    await owes(cast, "oldest", TODAY - timedelta(days=9))
+    work = await list_of(cast.marisol)
+    assert titles(work, Group.WEEK) == ["referral", "nearer"]
+    assert titles(work, Group.OVERDUE) == ["newest", "oldest"]
+    row = work.groups[1].rows[0]
+    assert (row.why, row.authority, row.verified) == ("A reason", "Product default", False)
+    assert row.due_words == "due in 2 working days, Saturday November 21, 2026"
+
+
+async def test_each_count_is_the_length_of_the_list_it_links_to(cast: Any) -> None:
+    for n in range(7):
+        await owes(cast, f"a{n}", TODAY + timedelta(days=n - 3))
+        await owes(cast, f"b{n}", TODAY + timedelta(days=n - 3), to="laurel")
+    await fetch("UPDATE appointment SET counterpart = NULL WHERE person = {}", cast.marisol.id)
+    everything = await list_of(cast.marisol)
+    assert everything.total == 14
+    assert {p.name: p.count for p in everything.partners} == {"Golden Poppy": 7, "Bay Laurel": 7}
+    for partner in (None, cast.poppy):
+        counts = (await list_of(cast.marisol, partner=partner)).counts
+        for group in Group:
+            work = await list_of(cast.marisol, show=group, partner=partner)
+            assert len(work.rows) == counts[group] == work.total
+
+
+async def test_pages_put_together_are_the_whole_list(cast: Any) -> None:
+    for n in range(11):
+        await owes(cast, f"t{n}", TODAY + timedelta(days=n - 5))
+    await owes(cast, "theirs", TODAY, by="poppy", to="alameda", position="mcp_ihss_liaison")
+    whole = [row.id for row in (await list_of(cast.marisol)).rows]
+    parts = []
+    for offset in range(0, 15, 3):
+        parts += [row.id for row in (await list_of(cast.marisol, offset=offset, limit=3)).rows]
+    assert len(whole) == 12
+    assert parts == whole
+
+
+async def test_nobody_sees_the_work_of_another_organization_or_another_position(cast: Any) -> None:
+    await owes(cast, "ours", TODAY)
+    await owes(cast, "chief", TODAY, position="ihss_responsible_person")
+    await owes(cast, "inner", TODAY, rule="training-annual", by="poppy", to="alameda",
+               position="mcp_responsible_person")  # fmt: skip
+    assert [row.title for row in (await list_of(cast.marisol)).rows] == ["ours"]
+    assert [row.title for row in (await list_of(cast.thomas)).rows] == ["chief"]
+    assert [row.title for row in (await list_of(cast.priya)).rows] == sorted(["chief", "ours"], reverse=True)
+    for other in (cast.sam, cast.lena, cast.arturo):
+        assert (await list_of(other)).rows == ()
+
+
+async def test_escalated_work_shows_to_the_responsible_person_and_says_from_whom(cast: Any) -> None:
+    await owes(cast, "stuck", TODAY - timedelta(days=20), rule="referral-answer")
+    assert (await list_of(cast.thomas)).rows == ()
+    await actions.escalate_overdue(TODAY)
+    row = (await list_of(cast.thomas)).rows[0]
+    assert (row.because, row.as_who) == (Because.ESCALATED, "Escalated from the IHSS Liaison")
+    assert (await list_of(cast.marisol)).rows[0].because is Because.HOLDER
+
+
+async def test_the_work_of_a_vacant_position_goes_to_the_responsible_person(cast: Any) -> None:
+    await owes(cast, "orphan", TODAY)
+    await (
+        Appointment.update({Appointment.until_date: TODAY - timedelta(days=1)})
+        .where(Appointment.person == cast.marisol.id)
+    )  # fmt: skip
+    assert (await list_of(cast.marisol)).rows == ()
+    row = (await list_of(cast.thomas)).rows[0]
+    assert (row.title, row.because) == ("orphan", Because.VACANT)
+    assert row.as_who == "The position of IHSS Liaison is vacant"
+
+
+async def test_a_deputy_sees_the_work_and_as_whose_deputy(cast: Any) -> None:
+    await owes(cast, "shared", TODAY)
+    await fetch("UPDATE appointment SET deputy = {} WHERE person = {}", cast.arturo.id, cast.marisol.id)
+    row = (await list_of(cast.arturo)).rows[0]
+    assert row.as_who == "You are deputy of the IHSS Liaison"
+
+
+async def test_settled_work_is_gone(cast: Any) -> None:
+    await owes(cast, "done", TODAY)
+    await actions.settle(cast.marisol, "referral-progress", ("Task", "done"), on=TODAY, how="Reported")
+    work = await list_of(cast.marisol)
+    assert work.everything == 0
+    assert work.has_position
