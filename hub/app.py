@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import ModuleType
 from typing import Any
@@ -23,6 +23,7 @@ from hub.db.engine import Engine, bind, fetch_value, make_engine
 from hub.db.migrate import pending
 from hub.db.transaction import on_refusal
 from hub.directory.queries import load_user
+from hub.exchange import exchange, faces
 from hub.kernel.errors import Unauthenticated
 from hub.settings import Settings
 from hub.web import security
@@ -41,7 +42,6 @@ NAV = (
 )
 FEATURES = ("auth", "duties", "directory", "mou", "members", "consent", "referrals", "meetings", "reports", "trail", "jobs")
 _YEAR = 365 * 24 * 3600
-ErrorFace = Callable[[Request[Any, Any, State], Exception], Response[Any]]
 
 
 class SchemaBehind(RuntimeError):
@@ -55,7 +55,7 @@ async def health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-def pages_of(features: Sequence[str] = FEATURES) -> list[ModuleType]:
+def pages_of(features: Sequence[str]) -> list[ModuleType]:
     """Each feature's `pages` module, where it has one."""
     names = [f"hub.{feature}.pages" for feature in features]
     return [importlib.import_module(name) for name in names if importlib.util.find_spec(name)]
@@ -74,20 +74,15 @@ def create_app(
     *,
     engine: Engine | None = None,
     with_worker: bool | None = None,
+    features: Sequence[str] = FEATURES,
     routes: Sequence[Any] = (),
-    api: Sequence[Router] = (),
-    api_errors: Mapping[str, ErrorFace] | None = None,
 ) -> Litestar:
-    """The hub. With `engine` the caller owns the database and closes it; `routes` are added (tests do so).
-
-    `api` are the routers that authenticate by themselves, `api_errors` maps their path prefixes to the way in which
-    they say that something went wrong.
-    """
+    """The hub. With `engine` the caller owns the database and closes it; `routes` are added (tests do so)."""
     own = engine is None
     database = engine or make_engine(settings.database, settings)
     bind(database)
     on_refusal(record_pending)
-    modules = pages_of()
+    modules = pages_of(features)
     handlers: list[Any] = [health, *routes]
     for module in modules:
         handlers += module.ROUTES
@@ -96,7 +91,7 @@ def create_app(
     environment = make_environment(folder("templates"), static, nav=NAV, subjects=subjects)
     sessions = session_config(hours=settings.session_hours, secure=settings.secure_cookies)
     app = Litestar(
-        route_handlers=[*handlers, *api, _static_files(static)],
+        route_handlers=[*handlers, *exchange(settings), _static_files(static)],
         guards=[deny_by_default],
         middleware=[sessions.middleware, WhoAsks(load_user)],
         csrf_config=security.csrf(
@@ -104,7 +99,7 @@ def create_app(
         ),
         stores={STORE: SessionStore()},
         template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment)),
-        exception_handlers={Exception: _faces(api_errors or {}), 404: _faces(api_errors or {}), 500: _faces({})},
+        exception_handlers={Exception: _face, 404: _face, 500: _face},
         before_send=[security.add_headers],
         lifespan=[_lifespan(settings, database if own else None, with_worker)],
         state=State({"settings": settings, "load_user": load_user}),
@@ -127,19 +122,15 @@ def _static_files(directory: Any) -> Router:
     )
 
 
-def _faces(api_errors: Mapping[str, ErrorFace]) -> ErrorFace:
-    """One way to say that something went wrong for each face: by the path, because the router's own 404 knows no more."""
-
-    def answer(request: Request[Any, Any, State], error: Exception) -> Response[Any]:
-        path = request.url.path
-        for prefix, face in api_errors.items():
-            if path == prefix or path.startswith(f"{prefix}/"):
-                return face(request, error)
-        if isinstance(error, Unauthenticated):
-            return sign_in_instead(request)
-        return error_page(request, error)
-
-    return answer
+def _face(request: Request[Any, Any, State], error: Exception) -> Response[Any]:
+    """The way in which this face says that something went wrong: by the path, because the router's 404 knows no more."""
+    path = request.url.path
+    for prefix, face in faces().items():
+        if path == prefix or path.startswith(f"{prefix}/"):
+            return face(request, error)
+    if isinstance(error, Unauthenticated):
+        return sign_in_instead(request)
+    return error_page(request, error)
 
 
 def _lifespan(

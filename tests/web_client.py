@@ -22,8 +22,8 @@ from typing import Any
 
 import httpx
 import uvicorn
+from jinja2 import ChoiceLoader, FileSystemLoader
 from litestar import Litestar
-from litestar.testing import AsyncTestClient
 from playwright.async_api import Browser, BrowserContext, Page
 
 from hub.app import create_app
@@ -45,6 +45,7 @@ _TOKEN = re.compile(r'name="_csrf_token" value="([^"]+)"')
 _TAGS = re.compile(r"<(script|style)[^>]*>.*?</\1>|<[^>]+>", re.S)
 _hashes: dict[str, str] = {}
 
+TEMPLATES = Path(__file__).parent / "web" / "templates"
 DESKTOP = {"width": 1366, "height": 768}
 PHONE = {"width": 320, "height": 640}
 
@@ -104,7 +105,7 @@ def fields_of(answer: httpx.Response) -> dict[str, str]:
 class Visitor:
     """Somebody at a browser without JavaScript; `follow=False` shows the redirect itself."""
 
-    http: AsyncTestClient[Litestar]
+    http: httpx.AsyncClient
     actor: Actor | None = None
     cookies: dict[str, str] = field(default_factory=dict)
 
@@ -170,7 +171,7 @@ class Web:
     """The app on the test's database, without a socket."""
 
     app: Litestar
-    http: AsyncTestClient[Litestar]
+    http: httpx.AsyncClient
 
     def visitor(self) -> Visitor:
         return Visitor(self.http)
@@ -180,10 +181,21 @@ class Web:
         return Visitor(self.http, actor, {SESSION_COOKIE: await session_for(actor)})
 
 
+def make_app(engine: Engine, settings: Settings, routes: Sequence[Any] = ()) -> Litestar:
+    """The app; where a test brings pages of its own, these stand alone, with their templates in tests/web/templates."""
+    only = {"features": ("auth",)} if routes else {}
+    app = create_app(settings, engine=engine, with_worker=False, routes=routes, **only)
+    if routes:
+        environment = app.template_engine.engine  # type: ignore[union-attr]
+        environment.loader = ChoiceLoader([environment.loader, FileSystemLoader(TEMPLATES)])
+    return app
+
+
 @asynccontextmanager
 async def open_web(engine: Engine, folder: Path, routes: Sequence[Any] = (), **changes: Any) -> AsyncIterator[Web]:
-    app = create_app(test_settings(folder, **changes), engine=engine, with_worker=False, routes=routes)
-    async with AsyncTestClient(app, raise_server_exceptions=False) as http:
+    app = make_app(engine, test_settings(folder, **changes), routes)
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False, client=("203.0.113.7", 50000))
+    async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://hub.test") as http:
         yield Web(app, http)
 
 
@@ -205,7 +217,7 @@ async def open_live(engine: Engine, folder: Path, routes: Sequence[Any] = (), **
         own.listen(64)
         base = f"http://127.0.0.1:{own.getsockname()[1]}"
         settings = test_settings(folder, base_url=base, **changes)
-        app = create_app(settings, engine=engine, with_worker=False, routes=routes)
+        app = make_app(engine, settings, routes)
         config = uvicorn.Config(app, log_level="error", lifespan="on", ws="none")
         server = uvicorn.Server(config)
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined,method-assign]

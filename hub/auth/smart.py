@@ -1,7 +1,7 @@
 """The token endpoint of SMART Backend Services, and what a token stands for on each request.
 
-Tokens are opaque and only their hash is stored, so that a revocation holds with the next request. The clients themselves
-belong to the directory: `hub.app` hands in how one is found.
+Tokens are opaque and only their hash is stored, so that a revocation holds with the next request. The clients belong to
+the directory: `hub.app` hands in how one is found.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ MAX_ASSERTION = 16_000
 MAX_JTI = 256
 _MIN_RSA_BITS = 2048
 _MAX_RSA_BITS = 8192
+_OURS_TO_CHECK = [f"verify_{name}" for name in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")]
 _KEY_TYPES = {"RS384": "RSA", "ES384": "EC"}
 
 
@@ -53,7 +54,7 @@ def look(text: str) -> Unverified:
         raise Rejected("the assertion is too long")
     try:
         header = jwt.get_unverified_header(text)
-        claims = jwt.decode(text, options={"verify_signature": False})
+        claims = jwt.decode(text, algorithms=list(_KEY_TYPES), options={"verify_signature": False})
     except (jwt.PyJWTError, ValueError, RecursionError):
         raise Rejected("the assertion is not a signed JWT") from None
     algorithm, key_id, jku, issuer = header.get("alg"), header.get("kid"), header.get("jku"), claims.get("iss")
@@ -103,8 +104,7 @@ def key_for(assertion: Unverified, keys: Sequence[Mapping[str, Any]]) -> Any:
 
 def verify(assertion: Unverified, key: Any, client_id: str, token_url: str, now: datetime) -> Assertion:
     """Raises Rejected. The library's own clock is not asked: the hub has one."""
-    options: Any = {name: False for name in ("verify_exp", "verify_nbf", "verify_iat", "verify_aud", "verify_iss",
-                                             "verify_sub", "verify_jti")}  # fmt: skip
+    options: Any = dict.fromkeys(_OURS_TO_CHECK, False)
     try:
         claims = jwt.decode(assertion.text, key, algorithms=[assertion.algorithm], options=options)
     except (jwt.PyJWTError, ValueError):

@@ -25,9 +25,7 @@ from hub.kernel.errors import Forbidden, Invalid, Issue, NotFound, Problems
 from hub.kernel.ids import new_id
 from hub.kernel.jsontext import encode
 
-_APPOINTMENT = (
-    "SELECT id, version, organization, counterpart, position, person, from_date, until_date FROM appointment"
-)
+_APPOINTMENT = "SELECT id, version, organization, counterpart, position, person, from_date, until_date FROM appointment"
 
 
 def _refuse_unless(allowed: bool, actor: Actor, action: str, words: str) -> None:
@@ -92,9 +90,7 @@ async def add_person(
     own = actor.organization == organization
     may = actor.is_hub or (own and (actor.can("directory.write") or (actor.can("mou.write") and not roles)))
     may = may or (for_partner and not roles and actor.can("mou.write"))
-    _refuse_unless(
-        may, actor, "directory:person:add", "You may record contact persons of your own organization only."
-    )
+    _refuse_unless(may, actor, "directory:person:add", "You may record contact persons of your own organization only.")
     problems = Problems()
     person_problems({"given": given, "family": family, "email": email, "phone": phone}, problems)
     for role in roles:
@@ -146,9 +142,7 @@ async def _role_document(row: dict[str, Any], until: date | None) -> dict[str, A
     )
 
 
-async def _event(
-    actor: Actor, appointment: str, event: str, effective: date, note: str | None = None
-) -> None:
+async def _event(actor: Actor, appointment: str, event: str, effective: date, note: str | None = None) -> None:
     await AppointmentEvent.insert(
         AppointmentEvent(
             appointment=appointment,
@@ -314,9 +308,7 @@ async def add_system(
     jwks_url: str | None = None,
 ) -> str:
     """Register an organization's software with its public keys and what it may ask for at most."""
-    _refuse_unless(
-        actor.is_hub, actor, "directory:system:add", "Systems are registered by whoever runs the hub."
-    )
+    _refuse_unless(actor.is_hub, actor, "directory:system:add", "Systems are registered by whoever runs the hub.")
     await queries.organization(organization)
     row_id = new_id()
     await System.insert(
@@ -361,6 +353,4 @@ async def add_holiday(actor: Actor, organization: str, day: date, name: str) -> 
     may = actor.is_hub or (actor.organization == organization and actor.can("directory.write"))
     _refuse_unless(may, actor, "directory:holiday:add", "A county's calendar is edited by its own people.")
     await Holiday.insert(Holiday(organization=organization, day=day, name=name))
-    await record(
-        actor, Entry("directory:holiday:add", "Organization", organization, detail={"day": day.isoformat()})
-    )
+    await record(actor, Entry("directory:holiday:add", "Organization", organization, detail={"day": day.isoformat()}))

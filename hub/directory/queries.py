@@ -161,9 +161,7 @@ async def people(organization_id: str) -> list[PersonRow]:
     return [_person(row) for row in rows]
 
 
-async def holder(
-    position: Position | str, organization: str, counterpart: str | None, on: date
-) -> Holder | None:
+async def holder(position: Position | str, organization: str, counterpart: str | None, on: date) -> Holder | None:
     """Who holds the position on that day towards the counterpart; a specific appointment wins over a general
     one.
     """
@@ -219,9 +217,7 @@ async def positions_of(person: str, on: date) -> list[PositionHeld]:
         on,
     )
     return [
-        PositionHeld(
-            Position(r["position"]), r["organization"], r["counterpart"], as_deputy=r["person"] != person
-        )
+        PositionHeld(Position(r["position"]), r["organization"], r["counterpart"], as_deputy=r["person"] != person)
         for r in rows
     ]
 
@@ -248,8 +244,7 @@ async def load_user(person_id: str) -> Actor | None:
         return None
     row = rows[0]
     roles = tuple(
-        r["role"]
-        for r in await fetch("SELECT role FROM person_role WHERE person = {} ORDER BY role", person_id)
+        r["role"] for r in await fetch("SELECT role FROM person_role WHERE person = {} ORDER BY role", person_id)
     )
     return Actor(
         ActorKind.USER,
@@ -306,6 +301,10 @@ class Contact:
     position: Position
     required: bool
     holder: Holder | None
+
+    @property
+    def name(self) -> str:
+        return NAMES[self.position]
 
 
 @dataclass(frozen=True, slots=True)

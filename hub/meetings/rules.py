@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 
 from hub.kernel.calendar import Quarter, short_date
@@ -271,3 +271,41 @@ def quarter_state(quarter: Quarter, meetings: Iterable[tuple[str, date]]) -> Qua
     if State.HELD in states:
         return QuarterState.HELD
     return QuarterState.SCHEDULED if State.SCHEDULED in states else QuarterState.NONE
+
+
+class Act(StrEnum):
+    """What comes next for a meeting: the one primary act of its page."""
+
+    INVITE = "invite"
+    HOLD = "hold"
+    MINUTE = "minute"
+    POST = "post"
+
+
+def next_act(
+    state: str, *, day: date, today: date, invited: bool, minuted: bool, posted: bool, by_plan: bool
+) -> Act | None:
+    if state == State.SCHEDULED:
+        if day <= today:
+            return Act.HOLD
+        return None if invited else Act.INVITE
+    if state == State.HELD:
+        if not minuted:
+            return Act.MINUTE
+        return Act.POST if by_plan and not posted else None
+    return None
+
+
+_GOOD_WEEKDAYS = (1, 2, 3)  # Tuesday to Thursday, when most people are there
+_NOTICE_DAYS = 14
+_HOW_MANY = 3
+
+
+def propose_days(today: date, holidays: Collection[date]) -> list[date]:
+    """Days for the next meeting: two weeks ahead, mid-week, no holiday; in this quarter while it has such days."""
+    quarter = Quarter.of(today)
+    ahead = [today + timedelta(days=n) for n in range(1, _NOTICE_DAYS * 4)]
+    good = [d for d in ahead if d.weekday() in _GOOD_WEEKDAYS and d not in holidays]
+    with_notice = [d for d in good if (d - today).days >= _NOTICE_DAYS]
+    in_quarter = [d for d in with_notice if d in quarter] or [d for d in good if d in quarter][-_HOW_MANY:]
+    return (in_quarter or with_notice)[:_HOW_MANY]

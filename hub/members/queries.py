@@ -92,3 +92,17 @@ async def recent(actor: Actor, limit: int = 50) -> list[MemberRow]:
         actor.home,
     )
     return [MemberRow(**row) for row in rows]
+
+
+async def served_by(actor: Actor, member_id: str) -> dict[str, str]:
+    """`county` and `plan`, each with the short names of those who serve the member now: for one who may know them."""
+    await member(actor, member_id)
+    rows = await fetch(
+        "SELECT mo.relation, o.short_name FROM member_organization mo JOIN organization o ON o.id = mo.organization "
+        "WHERE mo.member = {} AND mo.until_date IS NULL ORDER BY mo.relation, o.short_name",
+        member_id,
+    )
+    names: dict[str, list[str]] = {}
+    for row in rows:
+        names.setdefault(row["relation"], []).append(row["short_name"])
+    return {relation: ", ".join(known) for relation, known in names.items()}

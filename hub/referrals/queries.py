@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from hub.consent.queries import granted
-from hub.db.engine import fetch
+from hub.consent.queries import SeenMember, granted, may_release, member_seen
+from hub.db.engine import fetch, fetch_value
+from hub.duties.queries import DutyRow
+from hub.duties.queries.duty_rows import DUTY, duty_rows
+from hub.kernel import clock
 from hub.kernel.actor import Actor
 from hub.kernel.errors import NotFound
 from hub.kernel.jsontext import decode
@@ -39,6 +42,8 @@ class ReferralRow:
     status: Status
     service: Service
     side: Side
+    county: str
+    plan: str
     member: str
     member_name: str | None
     cin_end: str | None
@@ -84,6 +89,7 @@ class Done:
     words: str
     on: date | None
     note: str
+    withheld: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,8 @@ class Referral:
 
     row: ReferralRow
     withheld: str
+    basis: str
+    person: SeenMember | None
     need: str
     asked: str
     reason: str
@@ -115,7 +123,7 @@ class Referral:
     request_status: str
 
 
-_EVENT_WORDS = {
+EVENT_WORDS = {
     "send": "Sent",
     "draft": "Drafted",
     "accept": "Accepted",
@@ -131,17 +139,20 @@ _EVENT_WORDS = {
 }
 
 
+_MINE = "(r.requester = {} OR (r.owner = {} AND r.status <> 'draft'))"
+
+
 def _select(actor: Actor) -> tuple[str, list[Any]]:
     shown, shown_args = granted("r.member", "m.source", DataElement.IDENTITY, actor.home)
     needed, needed_args = granted("r.member", "r.requester", DataElement.REFERRAL, actor.home)
     sql = f"""SELECT r.id, r.status, r.service, r.member, m.given, m.family, m.cin, r.requester,
         q.short_name AS requester_name, r.owner, o.short_name AS owner_name, r.sent_on, r.ended_on, r.loop_closed_on,
-        r.closure_reason, r.priority, r.updated_at, r.version, r.document, r.service_request,
+        q.kind AS requester_kind, r.closure_reason, r.priority, r.updated_at, r.version, r.document, r.service_request,
         CASE WHEN m.source = {{}} OR {shown} THEN 1 ELSE 0 END AS member_shown,
         CASE WHEN r.requester = {{}} OR {needed} THEN 1 ELSE 0 END AS content_shown
         FROM task r JOIN member m ON m.id = r.member JOIN organization q ON q.id = r.requester
         JOIN organization o ON o.id = r.owner
-        WHERE (r.requester = {{}} OR (r.owner = {{}} AND r.status <> 'draft'))"""
+        WHERE {_MINE}"""
     return sql, [actor.home, *shown_args, actor.home, *needed_args, actor.home, actor.home]
 
 
@@ -152,6 +163,8 @@ def _row(actor: Actor, row: dict[str, Any]) -> ReferralRow:
         status=Status(row["status"]),
         service=Service(row["service"]),
         side=Side.REQUESTER if row["requester"] == actor.home else Side.OWNER,
+        county=row["requester_name"] if row["requester_kind"] == "county" else row["owner_name"],
+        plan=row["owner_name"] if row["requester_kind"] == "county" else row["requester_name"],
         member=row["member"],
         member_name=f"{row['given']} {row['family'][:1]}." if shown else None,
         cin_end=masked_cin(row["cin"]) if shown else None,
@@ -200,23 +213,69 @@ def _where(filter: Filter) -> tuple[str, list[Any]]:
     return "".join(f" AND {part}" for part in parts), args
 
 
+def _on_side(filter: Filter, actor: Actor) -> tuple[str, list[Any]]:
+    if filter.side not in (Side.REQUESTER, Side.OWNER):
+        return "", []
+    return f" AND r.{'requester' if filter.side == Side.REQUESTER else 'owner'} = {{}}", [actor.home]
+
+
 async def referral_list(actor: Actor, filter: Filter) -> tuple[list[ReferralRow], bool]:
     """A page of referrals, newest first, and whether there are more."""
     actor.require("referral.read")
     sql, args = _select(actor)
     where, more = _where(filter)
-    if filter.side in (Side.REQUESTER, Side.OWNER):
-        where += f" AND r.{'requester' if filter.side == Side.REQUESTER else 'owner'} = {{}}"
-        more.append(actor.home)
+    side, its = _on_side(filter, actor)
     start = (max(filter.page, 1) - 1) * PAGE
     rows = await fetch(
-        f"{sql}{where} ORDER BY r.updated_at DESC, r.id DESC LIMIT {PAGE + 1} OFFSET {start}", *args, *more
+        f"{sql}{where}{side} ORDER BY r.updated_at DESC, r.id DESC LIMIT {PAGE + 1} OFFSET {start}", *args, *more, *its
     )
     return [_row(actor, row) for row in rows[:PAGE]], len(rows) > PAGE
 
 
+async def count(actor: Actor, filter: Filter) -> int:
+    """How many referrals the list has in all."""
+    actor.require("referral.read")
+    where, more = _where(filter)
+    side, its = _on_side(filter, actor)
+    return int(
+        await fetch_value(
+            f"SELECT COUNT(*) AS n FROM task r WHERE {_MINE}{where}{side}", actor.home, actor.home, *more, *its
+        )
+    )
+
+
+async def partners(actor: Actor) -> list[tuple[str, str]]:
+    """Id and name of each organization with which there is or was a referral, for the filter."""
+    actor.require("referral.read")
+    rows = await fetch(
+        "SELECT o.id, o.short_name FROM organization o WHERE o.id IN "
+        "(SELECT owner FROM task WHERE requester = {} UNION SELECT requester FROM task WHERE owner = {}) "
+        "ORDER BY o.short_name",
+        actor.home,
+        actor.home,
+    )
+    return [(row["id"], row["short_name"]) for row in rows]
+
+
+async def next_duties(actor: Actor, ids: list[str]) -> dict[str, DutyRow]:
+    """For each referral the open duty that is due first, as far as it is the organization's own or shared with it."""
+    if not ids:
+        return {}
+    rows = await fetch(
+        f"{DUTY} WHERE d.subject_type = 'Task' AND d.state = 'open' AND (d.organization = {{}} OR d.shared = {{}}) "
+        f"AND d.subject_id IN ({', '.join('{}' for _ in ids)}) ORDER BY d.due_on DESC, d.id DESC",
+        actor.home,
+        True,
+        *ids,
+    )
+    return {row.subject_id: row for row in await duty_rows(rows, clock.today())}  # the nearest comes last
+
+
 async def referral(actor: Actor, task_id: str) -> Referral:
-    """Raises `NotFound` also for a referral whose party the actor's organization is not."""
+    """Raises `NotFound` also for a referral whose party the actor's organization is not.
+
+    Lists go by the joined terms and grants; what one page shows of a member is what the decision function permits.
+    """
     actor.require("referral.read")
     sql, args = _select(actor)
     rows = await fetch(f"{sql} AND r.id = {{}}", *args, task_id)
@@ -228,8 +287,15 @@ async def referral(actor: Actor, task_id: str) -> Referral:
         "SELECT status, code_text, document FROM service_request WHERE id = {}", raw["service_request"]
     )
     request = requests[0]
-    content = bool(raw["content_shown"])
-    need = "; ".join(c.get("text", "") for c in decode(request["document"]).get("reasonCode") or [])
+    asked = decode(request["document"])
+    content, basis = True, "own referral: closed-loop term"
+    if row.side is Side.OWNER:
+        decision = await may_release(row.member, row.requester, actor.home, [document, asked])
+        content, basis = decision.permitted, decision.basis
+    person = await _person(actor, row.member)
+    if person is not None and person.row is None:
+        row = replace(row, member_name=None, cin_end=None)
+    need = "; ".join(c.get("text", "") for c in asked.get("reasonCode") or [])
     steps = steps_open_to(row.status, row.side) if actor.can("referral.write") else []
     return Referral(
         row=row,
@@ -237,10 +303,12 @@ async def referral(actor: Actor, task_id: str) -> Referral:
         if content and row.member_name
         else "No active consent lets the member's details out to your organization now. You still see how the referral "
         "stands, and can end it.",
+        basis=basis,
+        person=person,
         need=need if content else "",
         asked=request["code_text"] if content else SERVICE_WORDS[row.service],
         reason=str((document.get("statusReason") or {}).get("text", "")),
-        outcomes=await _outcomes(outputs(document)),
+        outcomes=await _outcomes(actor, row, outputs(document)),
         events=await _events(task_id),
         steps=tuple(steps),
         may_close=row.side is Side.REQUESTER and row.waits_for_closing and actor.can("referral.write"),
@@ -249,16 +317,33 @@ async def referral(actor: Actor, task_id: str) -> Referral:
     )
 
 
-async def _outcomes(ids: list[str]) -> tuple[Done, ...]:
+async def _person(actor: Actor, member: str) -> SeenMember | None:
+    """The member with their telephone and address, for those who work with members and may have them now."""
+    if not actor.can("member.read"):
+        return None
+    try:
+        return await member_seen(actor, member)
+    except NotFound:  # served no longer
+        return None
+
+
+async def _outcomes(actor: Actor, row: ReferralRow, ids: list[str]) -> tuple[Done, ...]:
+    """What was done. It goes back to the referrer as what closes the loop, and passes the decision function too."""
     found = []
     for row_id in ids:
-        for row in await fetch("SELECT id, performed_on, document FROM procedure WHERE id = {}", row_id):
-            document = decode(row["document"])
+        for done in await fetch("SELECT id, performer, performed_on, document FROM procedure WHERE id = {}", row_id):
+            document = decode(done["document"])
+            decision = await may_release(
+                row.member, done["performer"], actor.home, [document], loop=True, on=done["performed_on"]
+            )
+            if not decision.permitted:
+                found.append(Done(done["id"], "An outcome was recorded", done["performed_on"], decision.basis, True))
+                continue
             code = document.get("code") or {}
             shown = [c["display"] for c in code.get("coding") or [] if c.get("display")]
             words = str(code.get("text") or (shown[0] if shown else "Done"))
             note = str((document.get("outcome") or {}).get("text", ""))
-            found.append(Done(row["id"], words, row["performed_on"], note))
+            found.append(Done(done["id"], words, done["performed_on"], note))
     return tuple(found)
 
 
@@ -274,7 +359,7 @@ async def _events(task_id: str) -> tuple[Happened, ...]:
         Happened(
             anchor=f"event-{row['id']}",
             when=row["recorded_at"],
-            title=_EVENT_WORDS.get(row["event"], row["event"]),
+            title=EVENT_WORDS.get(row["event"], row["event"]),
             who=f"{row['actor_name']}, {row['short_name']}" if row["short_name"] else row["actor_name"],
             note=row["note"] or "",
             effective_date=row["effective_date"],

@@ -52,7 +52,8 @@ def report(organization_identifier: str, quarter: Quarter, form: Format, out: Pa
     except Refusal as refusal:
         raise click.ClickException(refusal.words) from None
     if out is not None and str(out) == "-":
-        click.get_binary_stream("stdout").write(content)
+        with click.open_file("-", "wb") as terminal:
+            terminal.write(content)
         return
     target = out or Path(name)
     target.write_bytes(content)

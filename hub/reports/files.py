@@ -7,7 +7,7 @@ import io
 from datetime import datetime, time
 from typing import Literal
 
-import xlsxwriter
+import xlsxwriter  # type: ignore[import-untyped]
 
 from hub.reports.queries import Report
 from hub.reports.sheets import Cell, heading, sheets, standing

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hub.directory.rules import NAMES, REQUIRED_FOR_MOU
 from hub.kernel.calendar import short_date
 from hub.referrals.rules import CLOSURE_WORDS, ClosureReason
 from hub.reports.queries import Report
@@ -95,15 +96,7 @@ def posted_in_words(facts: Facts, period: Period) -> str:
 def partners(report: Report) -> Sheet:
     """Each partner's MOU, named people and meeting."""
     period = report.period
-    headers = (
-        (
-            "Partner",
-            "MOU",
-            *(position.words for position in report.partners[0].positions[:4] if report.partners),
-        )
-        if report.partners
-        else ("Partner", "MOU")
-    )
+    headers = ("Partner", "MOU", *(NAMES[position] for position in REQUIRED_FOR_MOU))
     rows = []
     for facts in report.partners:
         rows.append(

@@ -4,7 +4,7 @@ What is changed, and nothing else:
 
 - Patient: gets the CIN (the published ones have no Medicaid number).
 - Consent: gets a provision that permits, with its two actors, the purpose and the period; `organization` is the plan.
-- ServiceRequest: requester is the plan; supportingInfo points at the Consent.
+- ServiceRequest: active; requester is the plan; supportingInfo points at the Consent.
 - Task: `requested` (a Task is created so); requester is the plan, owner the county; output, statusReason and businessStatus,
   which belong to a later state, go.
 - References to types of later issues (Condition, Observation, Goal, …), and to requests that are not in the Bundle, go.
@@ -94,6 +94,7 @@ def adapt(documents: list[dict[str, Any]], *, cin: str, plan: str, county: str) 
     }
 
     request = {key: value for key, value in request.items() if key not in _LATER_TYPES}
+    request["status"] = "active"
     request["subject"] = {"reference": at["Patient"]}
     request["requester"] = plan_reference
     request["supportingInfo"] = [{"reference": at["Consent"]}]
@@ -106,7 +107,7 @@ def adapt(documents: list[dict[str, Any]], *, cin: str, plan: str, county: str) 
         "requester": plan_reference,
         "owner": county_reference,
     }
-    return {
+    bundle = {
         "resourceType": "Bundle",
         "type": "transaction",
         "entry": [
@@ -118,6 +119,8 @@ def adapt(documents: list[dict[str, Any]], *, cin: str, plan: str, county: str) 
             for document in (task, request, consent, patient)  # on purpose not in the order of their references
         ],
     }
+    copied: dict[str, Any] = json.loads(json.dumps(bundle))
+    return copied
 
 
 def _actor(role: str, reference: dict[str, str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from hub.meetings.queries.meeting import (
     AgendaRow,
     MeetingRow,
     agenda,
+    agenda_item,
     attendance,
     events,
     grouped,
@@ -18,7 +19,7 @@ from hub.meetings.queries.partners import (
     binding_agreements,
     partnerships,
 )
-from hub.meetings.queries.table import Seat, invitation, knows, seats
+from hub.meetings.queries.table import Seat, invitation, knows, posting_duty, seats
 
 __all__ = [
     "CASES",
@@ -31,6 +32,7 @@ __all__ = [
     "action_item",
     "action_items",
     "agenda",
+    "agenda_item",
     "agreement_parties",
     "attendance",
     "binding_agreements",
@@ -40,5 +42,6 @@ __all__ = [
     "knows",
     "meeting",
     "partnerships",
+    "posting_duty",
     "seats",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from hub.db.engine import fetch
 from hub.directory.rules import NAMES, Position
@@ -97,27 +98,35 @@ class AgendaRow:
         return TOPIC_WORDS[Topic(self.topic)]
 
 
+_ITEM = """SELECT id, meeting, topic, kind, title, why, subject_type, subject_id, confidential, discussed, removed,
+    position FROM agenda_item"""
+
+
+def _agenda_row(row: dict[str, Any]) -> AgendaRow:
+    plain = {name: value for name, value in row.items() if name not in ("meeting", "position")}
+    flags = {name: bool(row[name]) for name in ("confidential", "removed")}
+    return AgendaRow(**{**plain, **flags})
+
+
 async def agenda(actor: Actor, meeting_id: str) -> tuple[list[AgendaRow], int]:
-    """The items that the actor may see, in their order, and how many stay hidden. For a meeting already let through."""
-    rows = await fetch(
-        "SELECT id, topic, kind, title, why, subject_type, subject_id, confidential, discussed, removed, position"
-        " FROM agenda_item WHERE meeting = {} ORDER BY position, id",
-        meeting_id,
-    )
-    rows.sort(key=lambda row: (*in_order(row["topic"], row["kind"]), row["position"]))
-    items = [
-        AgendaRow(
-            **{
-                **{k: v for k, v in row.items() if k != "position"},
-                "confidential": bool(row["confidential"]),
-                "removed": bool(row["removed"]),
-            }
-        )
-        for row in rows
-    ]
+    """The items that the actor may see, in their order, and how many stay hidden.
+
+    For a meeting that `meeting` has let through.
+    """
+    rows = await fetch(f"{_ITEM} WHERE meeting = {{}}", meeting_id)
+    rows.sort(key=lambda row: (*in_order(row["topic"], row["kind"]), row["position"], row["id"]))
+    items = [_agenda_row(row) for row in rows]
     shown = [item for item in items if may_see(actor, item.confidential)]
     hidden = sum(not item.removed for item in items) - sum(not item.removed for item in shown)
     return shown, hidden
+
+
+async def agenda_item(actor: Actor, item_id: str) -> tuple[MeetingRow, AgendaRow]:
+    """One item that the actor may see, with its meeting."""
+    rows = await fetch(f"{_ITEM} WHERE id = {{}}", item_id)
+    if not rows or not may_see(actor, bool(rows[0]["confidential"])):
+        raise NotFound("There is no such item on an agenda.")
+    return await meeting(actor, rows[0]["meeting"]), _agenda_row(rows[0])
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from hub.db.engine import fetch
 from hub.directory import queries as directory
 from hub.directory.rules import LIAISON_OF, NAMES, REQUIRED_FOR_MOU, SIDE
 from hub.duties import queries as duties
+from hub.kernel import clock
 from hub.meetings.invitation import Invitation, Invitee
 from hub.meetings.queries.items import ACTION, action_row
 from hub.meetings.queries.meeting import MeetingRow
@@ -108,3 +109,9 @@ async def invitation(meeting: MeetingRow) -> Invitation:
         Invitee(liaisons[0].name, liaisons[0].email) if liaisons else None,
         [Invitee(seat.name, seat.email) for seat in at_table],
     )
+
+
+async def posting_duty(meeting: MeetingRow) -> duties.DutyRow | None:
+    """The plan's open duty to post the meeting."""
+    owed = await duties.duties_of(("Meeting", meeting.id), clock.today())
+    return next((duty for duty in owed if duty.state == "open"), None)

@@ -1,8 +1,10 @@
 """What people and jobs do with an MOU: one use case each, in one unit of work."""
 
+from hub.mou.actions.amending import amend_elements, amend_exhibit
 from hub.mou.actions.drafting import (
     add_party,
     agree_elements,
+    agree_exhibit,
     change_details,
     fill_section,
     log_effort,
@@ -11,7 +13,6 @@ from hub.mou.actions.drafting import (
 )
 from hub.mou.actions.people import end_position, name_position, record_told
 from hub.mou.actions.signing import (
-    amend_elements,
     end_or_renew,
     move,
     name_signatory,
@@ -23,7 +24,9 @@ from hub.mou.actions.signing import (
 __all__ = [
     "add_party",
     "agree_elements",
+    "agree_exhibit",
     "amend_elements",
+    "amend_exhibit",
     "change_details",
     "end_or_renew",
     "end_position",

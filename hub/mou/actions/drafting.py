@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date
 
 from hub.db.transaction import unit_of_work
@@ -259,6 +259,22 @@ async def agree_elements(
         action=action,
         detail={"discloser": discloser, "recipient": recipient, "elements": sorted(chosen)},
     )
+
+
+@unit_of_work
+async def agree_exhibit(
+    actor: Actor,
+    agreement_id: str,
+    agreed: Mapping[tuple[str, str], Collection[DataElement | str]],
+    version: int | None = None,
+) -> None:
+    """The whole of Exhibit C at once: (discloser, recipient) → data elements. What is not named stays as it
+    is.
+    """
+    action = "mou:elements:agree"
+    await load(actor, agreement_id, action=action, capability="mou.write", version=version, states=EDITABLE)
+    for (discloser, recipient), elements in agreed.items():
+        await agree_elements(actor, agreement_id, discloser, recipient, elements)
 
 
 @unit_of_work

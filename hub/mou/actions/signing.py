@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from hub.db.engine import fetch
@@ -15,22 +14,20 @@ from hub.kernel.actor import HUB, Actor
 from hub.kernel.calendar import add_months, long_date
 from hub.kernel.errors import Invalid, Issue, Problems, WrongStep
 from hub.mou.actions.common import leave, load, refused, save
+from hub.mou.actions.terms import end_terms, put_in_force
 from hub.mou.queries import AgreementView, agreement_in_force
 from hub.mou.rules import (
     BEFORE_EXECUTION,
-    ELEMENT_WORDS,
     EVENT_WORDS,
     IN_FORCE,
     STATE_WORDS,
     STEPS,
-    DataElement,
-    Direction,
     Event,
     Renewal,
     State,
     guard,
 )
-from hub.mou.tables import AgreementElement, AgreementParty, MouTerm
+from hub.mou.tables import AgreementParty
 
 _YEAR = 12  # months by which an MOU renews itself (domain.md 1.1 fact 13: yearly)
 REVIEWS = (
@@ -198,7 +195,7 @@ def _columns(view: AgreementView, event: Event, on: date) -> dict[str, Any]:
 
 async def _consequences(actor: Actor, view: AgreementView, event: Event, on: date, note: str | None) -> None:
     if event is Event.EXECUTE:
-        await _put_terms_in_force(view)
+        await put_in_force(view)
         await _open_execution_duties(actor, view, on)
     elif event is Event.REOPEN:
         await AgreementParty.update({"signed_on": None}).where(AgreementParty.agreement == view.id)
@@ -208,56 +205,8 @@ async def _consequences(actor: Actor, view: AgreementView, event: Event, on: dat
         await _open_reviews(actor, view, on)
     elif event in (Event.TERMINATE, Event.EXPIRE) and view.state in IN_FORCE:
         last = on if event is Event.TERMINATE else view.row.end_date or on
-        await _end_terms(view.id, last)
+        await end_terms(view.id, last)
         await duties.cancel(actor, None, ("Agreement", view.id), on=on, how=f"MOU: {EVENT_WORDS[event].lower()}")
-
-
-async def _put_terms_in_force(view: AgreementView) -> None:
-    """What was agreed becomes what the exchange enforces, from the first to the last day of the MOU.
-
-    One that renews itself has no last day until somebody ends it.
-    """
-    start = view.row.effective_date
-    rows = [
-        _term(view, direction, element, start)
-        for direction in view.directions
-        for element in sorted(direction.elements)
-        if start is not None
-    ]
-    await MouTerm.insert(*rows)
-
-
-def _term(view: AgreementView, direction: Direction, element: DataElement, start: date) -> MouTerm:
-    return MouTerm(
-        agreement=view.id,
-        discloser=direction.discloser,
-        recipient=direction.recipient,
-        element=element.value,
-        from_date=start,
-        until_date=view.row.end_date if view.row.renewal == Renewal.FIXED else None,
-    )
-
-
-async def _end_terms(
-    agreement_id: str,
-    last: date,
-    discloser: str | None = None,
-    recipient: str | None = None,
-    element: DataElement | None = None,
-) -> None:
-    """No term outlives its MOU. One that was never to begin ends on the day before it would have."""
-    wanted = {"discloser": discloser, "recipient": recipient, "element": element and element.value}
-    given = {column: value for column, value in wanted.items() if value is not None}
-    rows = await fetch(
-        "SELECT id, from_date FROM mou_term WHERE agreement = {} AND (until_date IS NULL OR until_date > {})"
-        + "".join(f" AND {column} = {{}}" for column in given),
-        agreement_id,
-        last,
-        *given.values(),
-    )
-    for row in rows:
-        until = max(last, row["from_date"] - timedelta(days=1))
-        await MouTerm.update({"until_date": until}).where(MouTerm.id == row["id"])
 
 
 async def _open_execution_duties(actor: Actor, view: AgreementView, on: date) -> None:
@@ -297,59 +246,6 @@ async def _open_reviews(actor: Actor, view: AgreementView, start: date) -> None:
                 start=start,
                 period=start.isoformat(),
             )
-
-
-@unit_of_work
-async def amend_elements(
-    actor: Actor,
-    agreement_id: str,
-    discloser: str,
-    recipient: str,
-    elements: Collection[DataElement | str],
-    note: str,
-    on: date | None = None,
-    version: int | None = None,
-) -> None:
-    """Change Exhibit C of an MOU in force: the terms end on the day before, the new ones hold from the day
-    on.
-    """
-    on, chosen = on or clock.today(), {DataElement(element) for element in elements}
-    view = await load(
-        actor, agreement_id, action="mou:agreement:amend", capability="mou.sign", version=version, states=IN_FORCE
-    )
-    direction = next((d for d in view.directions if (d.discloser, d.recipient) == (discloser, recipient)), None)
-    if direction is None:
-        raise Invalid("Data elements are agreed between the county and another party.")
-    lacking = [ELEMENT_WORDS[one][0].lower() for one in DataElement if one in direction.required - chosen]
-    if lacking:
-        words = f"Without {', '.join(lacking)} the loop of a referral is not closed."
-        raise Invalid("The amendment was not recorded.", issues=[Issue("elements", words, "required")])
-    await move(actor, agreement_id, Event.AMEND, version, on, note)
-    added, dropped = chosen - direction.elements, direction.elements - chosen
-    between = (AgreementElement.agreement == agreement_id) & (AgreementElement.discloser == discloser)
-    between &= AgreementElement.recipient == recipient
-    for element in sorted(dropped):
-        await AgreementElement.delete().where(between & (AgreementElement.element == element.value))
-        await _end_terms(agreement_id, on - timedelta(days=1), discloser, recipient, element)
-    for element in sorted(added):
-        await AgreementElement.insert(
-            AgreementElement(agreement=agreement_id, discloser=discloser, recipient=recipient, element=element.value)
-        )
-        await MouTerm.insert(_term(view, direction, element, max(on, view.row.effective_date or on)))
-    said = [
-        f"{words} {', '.join(ELEMENT_WORDS[one][0].lower() for one in sorted(some))}"
-        for words, some in (("now also", added), ("no longer", dropped))
-        if some
-    ]
-    await leave(
-        actor,
-        view,
-        "elements_agreed",
-        on=on,
-        note=f"{direction.discloser_name} shares with {direction.recipient_name} {'; '.join(said) or 'the same'}",
-        action="mou:elements:amend",
-        detail={"discloser": discloser, "recipient": recipient, "added": sorted(added), "dropped": sorted(dropped)},
-    )
 
 
 @unit_of_work
