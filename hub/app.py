@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import importlib.util
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -16,6 +17,8 @@ from litestar.static_files import create_static_files_router
 from litestar.template.config import TemplateConfig
 
 from hub.audit.actions import record_pending
+from hub.audit.keys import Keys
+from hub.audit.sealing import Sealer
 from hub.auth.guards import check_routes, deny_by_default
 from hub.auth.pages import sign_in_instead
 from hub.auth.sessions import STORE, SessionStore, WhoAsks, session_config
@@ -24,7 +27,10 @@ from hub.db.migrate import pending
 from hub.db.transaction import on_refusal
 from hub.directory.queries import load_user
 from hub.exchange import exchange, faces
+from hub.jobs.rules import Scheduled
+from hub.jobs.worker import Handler, Worker
 from hub.kernel.errors import Unauthenticated
+from hub.notifications import jobs as notifications
 from hub.settings import Settings
 from hub.web import security
 from hub.web.errors import error_page
@@ -40,7 +46,10 @@ NAV = (
     NavItem("Reports", "/reports", "report.read", "p"),
     NavItem("Access log", "/access-log", "audit.read", "a"),
 )
-FEATURES = ("auth", "duties", "directory", "mou", "members", "consent", "referrals", "meetings", "reports", "trail", "jobs")
+FEATURES = (
+    "auth", "duties", "directory", "mou", "members", "consent", "referrals", "meetings", "reports", "trail", "jobs",
+)  # fmt: skip
+WORKING = ("duties", "mou", "meetings", "notifications")  # the features with jobs
 _YEAR = 365 * 24 * 3600
 
 
@@ -94,9 +103,7 @@ def create_app(
         route_handlers=[*handlers, *exchange(settings), _static_files(static)],
         guards=[deny_by_default],
         middleware=[sessions.middleware, WhoAsks(load_user)],
-        csrf_config=security.csrf(
-            security.secret_of(settings.data / "keys" / "forms"), secure=settings.secure_cookies
-        ),
+        csrf_config=security.csrf(security.secret_of(settings.data / "keys" / "forms"), secure=settings.secure_cookies),
         stores={STORE: SessionStore()},
         template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment)),
         exception_handlers={Exception: _face, 404: _face, 500: _face},
@@ -123,7 +130,7 @@ def _static_files(directory: Any) -> Router:
 
 
 def _face(request: Request[Any, Any, State], error: Exception) -> Response[Any]:
-    """The way in which this face says that something went wrong: by the path, because the router's 404 knows no more."""
+    """How this face says that something went wrong: by the path, because the router's own 404 knows no more."""
     path = request.url.path
     for prefix, face in faces().items():
         if path == prefix or path.startswith(f"{prefix}/"):
@@ -156,9 +163,32 @@ async def _nothing() -> AsyncIterator[None]:
     yield
 
 
+def make_worker(settings: Settings) -> Worker:
+    """The worker with the jobs and the schedule of every feature, and the sealer of the audit trail."""
+    modules = [importlib.import_module(f"hub.{feature}.jobs") for feature in WORKING]
+    handlers: dict[str, Handler] = {}
+    schedule: list[Scheduled] = []
+    for module in modules:
+        handlers.update(module.JOBS)
+        schedule += getattr(module, "SCHEDULE", [])
+    handlers.update(notifications.jobs(settings))
+    return Worker(handlers, schedule, sealer=Sealer(Keys(settings.data / "keys")))
+
+
+async def run_worker(settings: Settings) -> None:
+    """Work until the task is cancelled; what was begun is given back."""
+    async with _worker(settings):
+        await asyncio.Event().wait()
+
+
 @asynccontextmanager
 async def _worker(settings: Settings) -> AsyncIterator[None]:
-    """The embedded worker; `make_worker` is where its jobs are listed."""
-    yield
-
-
+    """The worker beside whatever runs inside."""
+    on_refusal(record_pending)
+    stop = asyncio.Event()
+    working = asyncio.create_task(make_worker(settings).run_forever(stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await working

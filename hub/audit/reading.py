@@ -8,13 +8,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
 import asyncpg
 
-from hub.audit.rules import COLUMNS, TIMES, instant_text
+from hub.audit.rules import COLUMNS, TIMES
 from hub.audit.sealing import Seal, seal_of
 from hub.db.engine import Engine
 from hub.db.sqlite import PooledSQLiteEngine
@@ -41,6 +41,8 @@ def _rows_sql(time: str) -> str:
     )
 
 
+# As `rules.instant_text` writes it.
+_POSTGRES_TIME = "to_char(e.{} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00:00'"
 _SEALS = "SELECT seq, head, previous, key_id, signature, sealed_at FROM audit_seal WHERE seq > {after} ORDER BY seq"
 _LOOSE = "FROM audit_entry e WHERE NOT EXISTS (SELECT 1 FROM audit_chain c WHERE c.entry = e.id)"
 _IN_NO_CHAIN = "the entry is in no chain: it was inserted by hand, or its place was deleted"
@@ -77,19 +79,10 @@ class SQLiteSource:
 class PostgresSource:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
-        self._rows = _rows_sql("e.{}").replace("{after}", "$1").replace("{limit}", "$2")
-        self._times = [4 + COLUMNS.index(name) for name in sorted(TIMES)]
+        self._rows = _rows_sql(_POSTGRES_TIME).replace("{after}", "$1").replace("{limit}", "$2")
 
     async def rows(self, after: int) -> list[Row]:
-        found = await self._connection.fetch(self._rows, after, CHUNK)
-        return [self._as_text(row) for row in found]
-
-    def _as_text(self, row: Any) -> Row:
-        values = list(row)
-        for at in self._times:
-            if isinstance(values[at], datetime):
-                values[at] = instant_text(values[at])
-        return tuple(values)
+        return list(await self._connection.fetch(self._rows, after, CHUNK))
 
     async def seals(self, after: int, until: int | None) -> list[Seal]:
         sql = _SEALS.replace("{after}", "$1")

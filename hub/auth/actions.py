@@ -56,9 +56,7 @@ async def _insert_account(actor: Actor, person: str, username: str, password_has
         raise Conflict("This user name is taken, or this person has an account already.")
     account = new_id()
     await Account.insert(
-        Account(
-            id=account, username=username, password_hash=password_hash, person=person, created_at=clock.now()
-        )
+        Account(id=account, username=username, password_hash=password_hash, person=person, created_at=clock.now())
     )
     await record(actor, Entry("auth:account:create", "Account", account, detail={"person": person}))
     return account
@@ -185,5 +183,3 @@ async def save_session(token_hash: str, account: str | None, data: str, expires_
 @unit_of_work
 async def end_session(token_hash: str) -> None:
     await WebSession.delete().where(WebSession.token_hash == token_hash)
-
-

@@ -25,9 +25,17 @@ CAPABILITIES: dict[str, str] = {
 }
 
 _EVERYBODY = frozenset({"work.read", "mou.read", "directory.read", "meeting.read"})
-_CASE_WORK = frozenset({
-    "member.read", "member.write", "consent.read", "consent.write", "referral.read", "referral.write", "meeting.write",
-})
+_CASE_WORK = frozenset(
+    {
+        "member.read",
+        "member.write",
+        "consent.read",
+        "consent.write",
+        "referral.read",
+        "referral.write",
+        "meeting.write",
+    }
+)
 _RESPONSIBLE = frozenset({"mou.write", "mou.sign", "directory.write", "report.read", "audit.read", "system.read"})
 _COMPLIANCE = frozenset({"report.read", "audit.read", "referral.read", "consent.read", "system.read"})
 
@@ -38,8 +46,17 @@ ROLES: dict[str, frozenset[str]] = {
     "plan_liaison": _EVERYBODY | _CASE_WORK | {"mou.write", "report.read"},
     "plan_responsible_person": _EVERYBODY | _CASE_WORK | _RESPONSIBLE,
     "plan_compliance_officer": _EVERYBODY | _COMPLIANCE,
-    "system": frozenset({"member.read", "member.write", "consent.read", "consent.write", "referral.read",
-                         "referral.write", "directory.read"}),
+    "system": frozenset(
+        {
+            "member.read",
+            "member.write",
+            "consent.read",
+            "consent.write",
+            "referral.read",
+            "referral.write",
+            "directory.read",
+        }
+    ),
 }
 
 

@@ -1,9 +1,9 @@
 """Deny by default: a handler says what it needs, or that it is open, or nobody gets in and the app does not start.
 
-    opt={"needs": "mou.read"}     a capability of hub.auth.capabilities
-    opt={"signed_in": True}       anybody who is signed in
-    opt={"public": True}          anybody
-    opt={"api": True}             the handler authenticates by itself (the FHIR API, the token endpoint)
+opt={"needs": "mou.read"}     a capability of hub.auth.capabilities
+opt={"signed_in": True}       anybody who is signed in
+opt={"public": True}          anybody
+opt={"api": True}             the handler authenticates by itself (the FHIR API, the token endpoint)
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ async def deny_by_default(connection: ASGIConnection[Any, Any, Any, Any], handle
 
 async def _hold_form(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
     """The session ended while a form was filled in: keep its fields for the page that asks to sign in again."""
-    if connection.scope["method"] != "POST" or not connection.headers.get("content-type", "").startswith(_FORMS):
+    if connection.scope.get("method") != "POST" or not connection.headers.get("content-type", "").startswith(_FORMS):
         return
     sent = await WebRequest(connection.scope, connection.receive).form()
     state_of(connection.scope)["held"] = [

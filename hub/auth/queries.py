@@ -55,8 +55,6 @@ async def session_of(token_hash: str, now: datetime) -> SessionRow | None:
 
 async def locked_until(kind: str, value: str) -> datetime | None:
     found = await (
-        LoginAttempt.select(LoginAttempt.locked_until)
-        .where(LoginAttempt.subject == subject_of(kind, value))
-        .first()
+        LoginAttempt.select(LoginAttempt.locked_until).where(LoginAttempt.subject == subject_of(kind, value)).first()
     )
     return found["locked_until"] if found else None

@@ -64,10 +64,10 @@ def flag(default: bool = False, **kwargs: Any) -> Boolean:
     return Boolean(null=False, default=default, **kwargs)
 
 
-def link(table: Any, **kwargs: Any) -> ForeignKey:
+def link(table: Any, **kwargs: Any) -> ForeignKey[Any]:
     """A required foreign key that keeps what it points at from being deleted."""
     return ForeignKey(references=table, null=False, default=None, on_delete=OnDelete.restrict, **kwargs)
 
 
-def link_or_none(table: Any, **kwargs: Any) -> ForeignKey:
+def link_or_none(table: Any, **kwargs: Any) -> ForeignKey[Any]:
     return ForeignKey(references=table, null=True, default=None, on_delete=OnDelete.restrict, **kwargs)

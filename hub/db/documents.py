@@ -58,7 +58,7 @@ async def insert(
     row_id, at = row_id or new_id(), _now()
     resource_type = str(document["resourceType"])
     body = encode(_with_meta(document, row_id, 1, at))
-    row = {"version": 1, "updated_at": at, "source": organization, "document": body, **columns}
+    row: dict[str, Any] = {"version": 1, "updated_at": at, "source": organization, "document": body, **columns}
     await table.insert(table(id=row_id, **row))
     await _keep_version(resource_type, row_id, 1, "POST", at, organization, body)
     return Stored(resource_type, row_id, 1, at, body)
@@ -76,8 +76,9 @@ async def replace(
     """Store the next version of a resource. Raises `Stale` when `expected` is no longer the current version."""
     at, version = _now(), expected + 1
     body = encode(_with_meta(document, row_id, version, at))
+    values: dict[Any, Any] = {"version": version, "updated_at": at, "document": body, **columns}
     changed = await (
-        table.update({"version": version, "updated_at": at, "document": body, **columns})
+        table.update(values)
         .where(table.id == row_id, table.version == expected)  # type: ignore[attr-defined]
         .returning(table.id)  # type: ignore[attr-defined]
     )

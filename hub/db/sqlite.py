@@ -34,6 +34,12 @@ def _utc_text(value: datetime) -> str:
 sqlite3.register_adapter(datetime, _utc_text)
 
 
+async def _all(connection: aiosqlite.Connection, sql: str, args: list[Any]) -> list[dict[str, Any]]:
+    """One hop to the connection's thread; the row factory makes dicts."""
+    rows: Any = await connection.execute_fetchall(sql, args)
+    return list(rows)
+
+
 class PooledTransaction(SQLiteTransaction):
     """Holds the writer from BEGIN IMMEDIATE to COMMIT or ROLLBACK, and always gives it back."""
 
@@ -133,7 +139,7 @@ class PooledSQLiteEngine(SQLiteEngine):
                 await connection.close()
         self._loop, self._readers = None, []
 
-    def transaction(  # type: ignore[override]
+    def transaction(
         self, transaction_type: TransactionType = TransactionType.immediate, allow_nested: bool = True
     ) -> PooledTransaction:
         return PooledTransaction(self, TransactionType.immediate, allow_nested)
@@ -145,16 +151,17 @@ class PooledSQLiteEngine(SQLiteEngine):
     async def fetch(self, sql: str, args: list[Any]) -> list[dict[str, Any]]:
         transaction = self.current_transaction.get()
         if transaction is not None:
-            return await transaction.connection.execute_fetchall(sql, args)  # type: ignore[return-value]
+            return await _all(transaction.connection, sql, args)
         await self.ensure_open()
         if sql.lstrip()[:6].upper() in ("SELECT", "PRAGMA", "EXPLAI"):
             reader = await self._free.get()
             try:
-                return await reader.execute_fetchall(sql, args)  # type: ignore[return-value]
+                return await _all(reader, sql, args)
             finally:
                 self._free.put_nowait(reader)
         async with self.transaction() as own:
-            return await own.connection.execute_fetchall(sql, args)  # type: ignore[return-value]
+            rows = await _all(own.connection, sql, args)
+        return rows
 
     async def run_querystring(self, querystring: QueryString, in_pool: bool = False) -> list[dict[str, Any]]:
         sql, args = querystring.compile_string(engine_type=self.engine_type)

@@ -8,7 +8,7 @@ from hub.db.columns import code, code_or_none, instant, key, number, text
 
 
 class DocumentMixin:
-    """The accepted JSON with `id` and `meta` set by the hub, as it is served; `source` is the organization it came from."""
+    """The accepted JSON with `id` and `meta` set by the hub, as served; `source` is the organization it came from."""
 
     id = key()
     version = number(default=1)

@@ -23,7 +23,7 @@ class _Hooks:
 
 def on_refusal(record: Callable[[Any], Awaitable[None]]) -> None:
     """Say how the audit entry that a refusal carries is written (`hub.app` does)."""
-    _Hooks.record_refusal = staticmethod(record)  # type: ignore[assignment]
+    _Hooks.record_refusal = staticmethod(record)
 
 
 def in_unit_of_work() -> bool:

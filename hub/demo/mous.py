@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from hub.demo.timeline import Thread
@@ -249,10 +249,11 @@ async def vacancies(world: World) -> Thread:
     yield days.at(days.ago(16), 9)
     own = world.pair("alameda", "blue-oak")
     await _leave(own, own.county.responsible, own.county.id, Position.IHSS_LIAISON, days.ago(9))
-    world.pairs["alameda", "blue-oak"] = replace(own, county_liaison=own.county.liaisons[0])
+    own.county_liaison = own.county.liaisons[0]
     yield days.at(days.ago(12), 15)
     other = world.pair("alameda", "bay-laurel")
     await _leave(other, other.plan.responsible, other.plan.id, Position.MCP_IHSS_LIAISON, days.ago(10))
+    other.plan_liaison = other.plan.liaisons[1]
 
 
 async def _leave(pair: Pair, by: Actor, organization: str, position: Position, last_day: date) -> None:

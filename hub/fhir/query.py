@@ -164,7 +164,7 @@ def _token_values(param: Token, text: str) -> list[tuple[str, Any]]:
     if len(parts) > 2:
         raise refuse(param.name, "is written code or system|code.")
     system, code = (parts[0], parts[1]) if len(parts) == 2 else (None, parts[0])
-    if system is None and not code:
+    if not system and not code:
         raise refuse(param.name, "has no code.")
     if param.systems:
         columns = [column for one, column in param.systems.items() if system in (None, one)]

@@ -57,10 +57,10 @@ def set_to(clock: datetime | Clock) -> Iterator[None]:
         if clock.tzinfo is None:
             raise ValueError("the clock needs an aware time")
         fixed = clock.astimezone(UTC)
-        _Holder.clock = staticmethod(lambda: fixed)  # type: ignore[assignment]
+        _Holder.clock = staticmethod(lambda: fixed)
     else:
-        _Holder.clock = staticmethod(clock)  # type: ignore[assignment]
+        _Holder.clock = staticmethod(clock)
     try:
         yield
     finally:
-        _Holder.clock = before  # type: ignore[method-assign]
+        _Holder.clock = before

@@ -141,7 +141,7 @@ REFERRAL_FIGURES: dict[str, tuple[str, Callable[[ReferralRow, Period], bool]]] =
     "in-work": ("In work at the end", lambda row, period: in_work_on(row, period.as_of)),
     "closed": ("Closed", lambda row, period: row.closed_on in period),
     "loop-closed": (
-        "Request closed by the referrer as well",
+        "Closed by the referrer too",
         lambda row, period: row.loop_closed_on in period,
     ),
     "escalated": ("Escalated", lambda row, period: any(day in period for day in row.escalated_on)),

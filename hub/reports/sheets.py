@@ -74,6 +74,11 @@ def _figure(name: str, facts: Facts, period: Period) -> Cell:
     return Cell(count(name, facts, period), name, facts.partner)
 
 
+def _words(text: str, figure: str, facts: Facts, period: Period) -> Cell:
+    """Words that open to their rows, where there are any."""
+    return Cell(text, figure if count(figure, facts, period) else "", facts.partner)
+
+
 def meeting_in_words(facts: Facts, period: Period) -> str:
     held = [m.held_on for m in facts.meetings if m.held_on and m.held_on in period]
     if held:
@@ -102,10 +107,10 @@ def partners(report: Report) -> Sheet:
         rows.append(
             (
                 Cell(facts.partner_name),
-                Cell(mou_in_words(facts, period.as_of), "mous-in-force", facts.partner),
+                _words(mou_in_words(facts, period.as_of), "mous-in-force", facts, period),
                 *(Cell(p.holder or "Vacant", "" if p.holder else "vacancies", facts.partner) for p in facts.positions),
-                Cell(meeting_in_words(facts, period), "meetings-held", facts.partner),
-                Cell(posted_in_words(facts, period), "meetings-posted", facts.partner),
+                _words(meeting_in_words(facts, period), "meetings-held", facts, period),
+                _words(posted_in_words(facts, period), "meetings-posted", facts, period),
                 _figure("refusals", facts, period),
             )
         )

@@ -52,7 +52,7 @@ class LogRow:
 
 @dataclass(frozen=True, slots=True)
 class LogFilter:
-    """`action` is the feature or the whole tag; `person` is part of a name; the dates are legal dates, both included."""
+    """`action` is a feature or a whole tag, `person` part of a name; both legal dates are included."""
 
     since: date | None = None
     until: date | None = None

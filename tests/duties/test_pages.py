@@ -121,7 +121,7 @@ async def test_a_stranger_is_asked_to_sign_in(cast: Any, web: Any) -> None:
 async def test_ten_rows_stand_on_the_first_screen_and_the_pages_hold_for_everybody(cast: Any, chromium: Any) -> None:
     await fill(cast)
     page = await chromium.open(cast.marisol)
-    rows = page.locator("table.hub-work tbody tr:not(.hub-work__group)")
+    rows = page.locator("table.hub-work tbody tr:not(.hub-group)")
     box = await rows.nth(9).bounding_box()
     assert box is not None and box["y"] + box["height"] <= 768
     await check_page(page)

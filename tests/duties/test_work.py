@@ -132,3 +132,21 @@ async def test_settled_work_is_gone(cast: Any) -> None:
     work = await list_of(cast.marisol)
     assert work.everything == 0
     assert work.has_position
+
+
+async def test_ten_thousand_rows_are_counted_whole_and_read_a_page_at_a_time(cast: Any) -> None:
+    seed = await owes(cast, "seed", TODAY)
+    copied = (
+        "rule, rule_version, subject_type, title, why, organization, counterpart, position, opened_on, due_on,"
+        " calendar, shared, state, version"
+    )
+    await fetch(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9999)"
+        f" INSERT INTO duty (id, subject_id, unique_key, {copied})"
+        " SELECT 'copy-' || CAST(n.i AS TEXT), CAST(n.i AS TEXT), CAST(n.i AS TEXT),"
+        f" {', '.join('d.' + column.strip() for column in copied.split(','))}"
+        " FROM n, duty d WHERE d.id = {}",
+        seed,
+    )
+    work = await list_of(cast.marisol, offset=9_980)
+    assert (work.counts[Group.TODAY], work.total, len(work.rows)) == (10_000, 10_000, 20)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+import httpx
 from litestar import Litestar, Request
-from litestar.testing import AsyncTestClient
 
 from hub.db.documents import Stored, insert
 from hub.db.documents import replace as replace_document
@@ -182,7 +182,7 @@ class Said:
 class Toy:
     """A client; `as_actor` says who its next requests are from."""
 
-    def __init__(self, client: AsyncTestClient[Any], said: Said, actor: Actor) -> None:
+    def __init__(self, client: httpx.AsyncClient, said: Said, actor: Actor) -> None:
         self.client, self.said, self.actor = client, said, actor
         self.resources = (PATIENT, REQUEST, TASK)
 
@@ -224,7 +224,9 @@ async def toy_hub(actor: Actor) -> AsyncIterator[Toy]:
 
     wiring = Wiring((PATIENT, REQUEST, TASK), BASE, authenticate, said.record, max_body_bytes=100_000)
     app = Litestar(list(router(wiring)), exception_handlers={Exception: handle}, openapi_config=None)
-    async with AsyncTestClient(app, base_url=BASE, raise_server_exceptions=False) as client:
+    # In the test's own event loop, where the database's connections are.
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
         toy = Toy(client, said, actor)
         yield toy
 
@@ -248,13 +250,13 @@ def request_for(subject: str, text: str = "Personal care") -> Document:
     }
 
 
-def task_for(focus: str, subject: str, **more: Any) -> Document:
+def task_for(request: str, subject: str, /, **more: Any) -> Document:
     return {
         "resourceType": "Task",
         "status": "requested",
         "intent": "order",
         "code": {"coding": [{"system": TASK_CODE, "code": "fulfill"}]},
-        "focus": {"reference": focus},
+        "focus": {"reference": request},
         "for": {"reference": subject},
         "authoredOn": "2026-11-17T09:30:00.500-08:00",
         **more,

@@ -64,9 +64,16 @@ async def duty(rule: str, organization: str | None = None) -> dict[str, Any]:
 async def late_referral(cast: Cast) -> None:
     """The plan has left a referral of the county unanswered for so long that it belongs on the agenda."""
     await open_duty(
-        HUB, "referral-answer", subject=("Task", "t1"), organization=cast.poppy, counterpart=cast.alameda,
-        position=Position.MCP_IHSS_LIAISON, title="Answer the referral to Community Supports",
-        why="The county asked.", start=date(2026, 10, 1), member=cast.rosa,
+        HUB,
+        "referral-answer",
+        subject=("Task", "t1"),
+        organization=cast.poppy,
+        counterpart=cast.alameda,
+        position=Position.MCP_IHSS_LIAISON,
+        title="Answer the referral to Community Supports",
+        why="The county asked.",
+        start=date(2026, 10, 1),
+        member=cast.rosa,
     )
     await escalate_overdue(TODAY)
 
@@ -100,7 +107,11 @@ async def test_who_may_not_see_referrals_sees_that_a_case_is_there_and_nothing_o
     await late_referral(cast)
     meeting = await scheduled(cast)
     outsider = Actor(
-        cast.grace.kind, cast.grace.id, "Grace", cast.poppy, cast.grace.organization_kind,
+        cast.grace.kind,
+        cast.grace.id,
+        "Grace",
+        cast.poppy,
+        cast.grace.organization_kind,
         capabilities=frozenset({"meeting.read"}),
     )
     items, hidden = await queries.agenda(outsider, meeting)
@@ -235,7 +246,8 @@ async def test_holding_settles_both_liaisons_duty_and_opens_the_plans_posting(ca
     meeting = await held(cast)
     ended = await Duty.select().where(Duty.rule == "meeting-quarterly")
     assert {(row["organization"], row["state"], row["settled_on"]) for row in ended} == {
-        (cast.alameda, "met", date(2026, 12, 2)), (cast.poppy, "met", date(2026, 12, 2)),
+        (cast.alameda, "met", date(2026, 12, 2)),
+        (cast.poppy, "met", date(2026, 12, 2)),
     }
     posting = await duty("meeting-posted")
     assert (posting["organization"], posting["subject_id"], posting["state"]) == (cast.poppy, meeting, "open")
@@ -266,7 +278,8 @@ async def test_the_job_of_the_quarter_opens_one_duty_for_each_side_however_often
         await jobs.quarter({})
     found = await Duty.select().where(Duty.rule == "meeting-quarterly")
     assert {(row["organization"], row["due_on"], row["period"]) for row in found} == {
-        (cast.alameda, date(2026, 12, 31), "2026-Q4"), (cast.poppy, date(2026, 12, 31), "2026-Q4"),
+        (cast.alameda, date(2026, 12, 31), "2026-Q4"),
+        (cast.poppy, date(2026, 12, 31), "2026-Q4"),
     }
     with clock.set_to(datetime(2027, 1, 2, 20, 0, tzinfo=UTC)):
         await jobs.quarter({})
@@ -300,9 +313,7 @@ async def test_finished_minutes_go_to_the_responsible_persons_and_the_plans_comp
         now = await version_of(meeting)
         await actions.minute(cast.marisol, meeting, now, minutes="Draft", discussed=said, finish=False)
         assert not await Mail.exists()
-        await actions.minute(
-            cast.marisol, meeting, now + 1, minutes="We met.", decisions="Fewer faxes", discussed=said
-        )
+        await actions.minute(cast.marisol, meeting, now + 1, minutes="We met.", decisions="Fewer faxes", discussed=said)
         await actions.minute(cast.priya, meeting, now + 2, minutes="We met long.", decisions="Fewer faxes")
     mails = await Mail.select()
     assert {mail["to_person"] for mail in mails} == {cast.daniel.id, cast.grace.id, cast.thomas.id}
@@ -330,7 +341,9 @@ async def test_an_open_action_item_is_owed_and_carried_to_the_next_agenda_until_
         )
         owed = await duty("meeting-action")
         assert (owed["organization"], owed["due_on"], owed["subject_id"]) == (
-            cast.poppy, date(2026, 12, 20), item,
+            cast.poppy,
+            date(2026, 12, 20),
+            item,
         )
         following = await actions.schedule(cast.priya, cast.mou, STARTS + timedelta(days=70), 60, PLACE)
         assert await titles(cast.priya, following, Kind.CARRIED) == ["Send the fax numbers"]
@@ -366,7 +379,11 @@ async def test_a_confidential_action_item_is_not_there_for_who_may_not_see_cases
         )
     assert "case 7" not in (await duty("meeting-action"))["title"]
     reader = Actor(
-        cast.grace.kind, cast.grace.id, "Grace", cast.poppy, cast.grace.organization_kind,
+        cast.grace.kind,
+        cast.grace.id,
+        "Grace",
+        cast.poppy,
+        cast.grace.organization_kind,
         capabilities=frozenset({"meeting.read"}),
     )
     assert await queries.action_items(reader) == []

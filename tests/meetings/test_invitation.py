@@ -11,8 +11,14 @@ from hub.meetings.invitation import Invitation, Invitee, Method, calendar_text, 
 
 STAMP = datetime(2026, 11, 18, 18, 0, tzinfo=UTC)
 INVITATION = Invitation(
-    "m1", 0, datetime(2026, 12, 2, 18, 0, tzinfo=UTC), 90, "Room 4; or the video call", "IHSS quarterly meeting",
-    "Agenda:\n- Care coordination", Invitee("Priya Raman", "priya@example.org"),
+    "m1",
+    0,
+    datetime(2026, 12, 2, 18, 0, tzinfo=UTC),
+    90,
+    "Room 4; or the video call",
+    "IHSS quarterly meeting",
+    "Agenda:\n- Care coordination",
+    Invitee("Priya Raman", "priya@example.org"),
     [Invitee("Marisol Vega", "marisol@example.org"), Invitee("Peña, José", "jose@example.org")],
 )
 

@@ -49,8 +49,10 @@ async def test_a_meeting_goes_its_whole_way_through_the_pages(cast: Cast, web: A
         after = await marisol.post_form(
             f"/meetings/{meeting}/hold",
             {
-                "version": await version(meeting), "held_on": "2026-12-02",
-                "attended": [cast.marisol.id, cast.priya.id], "others_present": "Ana Cruz, Golden Poppy",
+                "version": await version(meeting),
+                "held_on": "2026-12-02",
+                "attended": [cast.marisol.id, cast.priya.id],
+                "others_present": "Ana Cruz, Golden Poppy",
             },
         )
         assert "Now the minutes" in text(after)
@@ -58,8 +60,11 @@ async def test_a_meeting_goes_its_whole_way_through_the_pages(cast: Cast, web: A
         await marisol.post_form(
             f"/meetings/{meeting}/minutes",
             {
-                "version": await version(meeting), "minutes": "We met.", "decisions": "Fewer faxes",
-                f"discussed-{items[0].id}": "Went well.", "act": "item",
+                "version": await version(meeting),
+                "minutes": "We met.",
+                "decisions": "Fewer faxes",
+                f"discussed-{items[0].id}": "Went well.",
+                "act": "item",
             },
         )
         await marisol.post_form(
@@ -184,13 +189,19 @@ async def test_the_pages_of_meetings_are_accessible_and_fit_on_a_phone(cast: Cas
         await actions.minute(cast.marisol, done, await version(done), minutes="We met.", decisions="Fewer faxes")
         page = await chromium.open(cast.marisol, "/meetings")
         paths = [
-            "/meetings", "/meetings/new", f"/meetings/{first}", f"/meetings/{done}", f"/meetings/{first}/agenda",
-            f"/meetings/{first}/move", f"/meetings/{first}/cancel", f"/meetings/{first}/hold",
-            f"/meetings/{done}/minutes", f"/meetings/{done}/action-items/new", f"/action-items/{item}",
+            "/meetings",
+            "/meetings/new",
+            f"/meetings/{first}",
+            f"/meetings/{done}",
+            f"/meetings/{first}/agenda",
+            f"/meetings/{first}/move",
+            f"/meetings/{first}/cancel",
+            f"/meetings/{first}/hold",
+            f"/meetings/{done}/minutes",
+            f"/meetings/{done}/action-items/new",
+            f"/action-items/{item}",
             "/action-items",
         ]
         for path in paths:
             await page.goto(path)
             await check_page(page)
-
-

@@ -112,9 +112,7 @@ knows = st.builds(
     Knows,
     today=st.just(TODAY),
     actions=st.lists(
-        st.builds(
-            action, st.sampled_from("abcde"), st.dates(date(2026, 1, 1), date(2027, 1, 1)), st.booleans()
-        ),
+        st.builds(action, st.sampled_from("abcde"), st.dates(date(2026, 1, 1), date(2027, 1, 1)), st.booleans()),
         max_size=5,
     ),
     duties=st.lists(

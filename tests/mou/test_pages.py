@@ -45,9 +45,7 @@ async def test_a_county_user_records_an_mou_fills_it_in_and_the_responsible_pers
     await sam.post_form(
         f"/mous/{mou}/positions/ihss_responsible_person", {"person": cast.ruth.id, "from_date": "2026-11-01"}
     )
-    answer = await sam.post_form(
-        f"/mous/{mou}/positions/mcp_responsible_person", {"person": "new", "from_date": "2026-11-01", **NEW}
-    )
+    answer = await sam.post_form(f"/mous/{mou}/positions/mcp_responsible_person", {"from_date": "2026-11-01", **NEW})
     assert "Noor Ellis" in text_of(answer)
 
     version = (await queries.agreement(cast.sam, mou)).row.version
@@ -101,7 +99,7 @@ async def test_a_form_with_faults_keeps_what_was_typed_and_names_each_fault(cast
     mou = await build.draft(cast)
     answer = await sam.post_form(
         f"/mous/{mou}/positions/mcp_responsible_person",
-        {"person": "new", "given": "Noor", "family": "", "email": "x", "phone": "1", "from_date": "2026-11-01"},
+        {"given": "Noor", "family": "", "email": "x", "phone": "1", "from_date": "2026-11-01"},
     )
     assert answer.status_code == 422
     assert 'value="Noor"' in answer.text

@@ -63,7 +63,9 @@ CLOSED_IN_TIME = referral(
 def test_a_referral_that_went_through_in_the_quarter_is_sent_accepted_and_closed_and_nothing_else() -> None:
     counted = {name: count(name, facts(CLOSED_IN_TIME), Q3) for name in figures_of(Q3)}
     assert {name for name, number in counted.items() if number} == {
-        f"referral:{OUT}:sent", f"referral:{OUT}:accepted", f"referral:{OUT}:closed",
+        f"referral:{OUT}:sent",
+        f"referral:{OUT}:accepted",
+        f"referral:{OUT}:closed",
     }
     assert median_days_to_answer(OUT, facts(CLOSED_IN_TIME), Q3) == 2
     assert median_days_to_close(OUT, facts(CLOSED_IN_TIME), Q3) == 30
@@ -170,17 +172,22 @@ def test_a_figure_that_there_is_not_is_refused() -> None:
 
 def test_every_figure_has_words() -> None:
     assert all(words_of(name) for name in figures_of(Q3))
-    assert words_of(f"referral:{OUT}:closed:services-received") == (
-        "From county to plan: closed, services received"
-    )
+    assert words_of(f"referral:{OUT}:closed:services-received") == ("From county to plan: closed, services received")
 
 
 # Any history that the state table could have written: sent some day, then on, each step some days after the last.
 _PATHS = [
-    ("requested",), ("requested", "received"), ("requested", "cancelled"), ("requested", "rejected"),
-    ("requested", "accepted"), ("requested", "accepted", "in-progress", "on-hold", "in-progress", "completed"),
-    ("requested", "received", "accepted", "failed"), ("requested", "accepted", "cancelled"),
-    ("requested", "entered-in-error"), ("draft", "requested", "accepted", "completed"), ("draft",),
+    ("requested",),
+    ("requested", "received"),
+    ("requested", "cancelled"),
+    ("requested", "rejected"),
+    ("requested", "accepted"),
+    ("requested", "accepted", "in-progress", "on-hold", "in-progress", "completed"),
+    ("requested", "received", "accepted", "failed"),
+    ("requested", "accepted", "cancelled"),
+    ("requested", "entered-in-error"),
+    ("draft", "requested", "accepted", "completed"),
+    ("draft",),
     ("requested", "rejected", "entered-in-error"),
 ]
 
@@ -254,9 +261,15 @@ def test_what_takes_effect_after_a_quarter_never_changes_its_figures(
 
 
 duties = st.builds(
-    DutyFact, st.just("d"), st.just("r"), st.just("t"), st.sampled_from(["county", "plan"]),
-    st.dates(day(5, 1), day(7, 15)), st.dates(day(6, 1), day(11, 1)),
-    st.sampled_from(["open", "met", "missed", "excused"]), st.none() | st.dates(day(6, 1), day(11, 1)),
+    DutyFact,
+    st.just("d"),
+    st.just("r"),
+    st.just("t"),
+    st.sampled_from(["county", "plan"]),
+    st.dates(day(5, 1), day(7, 15)),
+    st.dates(day(6, 1), day(11, 1)),
+    st.sampled_from(["open", "met", "missed", "excused"]),
+    st.none() | st.dates(day(6, 1), day(11, 1)),
 )
 
 

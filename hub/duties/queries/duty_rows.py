@@ -14,7 +14,7 @@ from hub.duties.queries.rule_rows import RULE, RuleRow, rule_row, rules_in_force
 from hub.duties.rules import Because, Seat
 from hub.kernel import clock
 from hub.kernel.actor import Actor
-from hub.kernel.calendar import Quarter, due_in_words
+from hub.kernel.calendar import Quarter, due_in_words, long_date
 from hub.kernel.errors import NotFound
 
 
@@ -192,6 +192,14 @@ class DutyView:
     events: tuple[EventRow, ...] = field(default=())
 
 
+def _dated(event: Mapping[str, Any]) -> str | None:
+    """The note, with the effective date where that is not the day on which the event was recorded."""
+    if event["effective_date"] == clock.legal_date(event["when_at"]):
+        return event["note"] or None
+    dated = f"Effective {long_date(event['effective_date'])}."
+    return f"{event['note']} {dated}" if event["note"] else dated
+
+
 CALENDARS = {"calendar": "Calendar days", "state": "Working days of the State"}
 
 
@@ -232,7 +240,7 @@ async def duty(actor: Actor, duty_id: str, today: date) -> DutyView:
         settled_on=row["settled_on"],
         settlement=row["settlement"],
         events=tuple(
-            EventRow(e["id"], e["event"], e["who"], e["when_at"], e["effective_date"], e["note"]) for e in events
+            EventRow(e["id"], e["event"], e["who"], e["when_at"], e["effective_date"], _dated(e)) for e in events
         ),
     )
 

@@ -21,8 +21,6 @@ from hub.mou.rules import BEFORE_EXECUTION, IN_FORCE, NewPerson
 from hub.web.forms import Form
 from hub.web.page import WebRequest, actor_of, page, redirect
 
-NEW = "new"
-
 
 def _seat(view: AgreementView, position: str, plan: str | None) -> SeatView:
     """The seat of a position; with several plans, that of (or towards) the plan that is asked for."""
@@ -104,12 +102,8 @@ async def show_position(
     request: Request[Any, Any, Any], agreement_id: FromPath[str], position: FromPath[str]
 ) -> Response[Any]:
     view, seat = await _found(request, agreement_id, position)
-    form = Form.blank(PositionForm, from_date=_first_day(view), person="" if await _has_people(seat) else NEW)
+    form = Form.blank(PositionForm, from_date=_first_day(view))
     return await _position_page(request, view, seat, form)
-
-
-async def _has_people(seat: SeatView) -> bool:
-    return bool(await directory.people(seat.seat.organization))
 
 
 @post("/mous/{agreement_id:str}/positions/{position:str}", opt={"needs": "mou.write"})
@@ -120,7 +114,7 @@ async def name_position(
     form = await Form.read(request, PositionForm)
     if form.ok:
         data = form.data
-        somebody_new = data.person == NEW
+        somebody_new = any((data.given, data.family, data.email, data.phone, data.title))
         new = NewPerson(data.given, data.family, data.email, data.phone, data.title or None)
         try:
             await actions.name_position(
@@ -129,7 +123,7 @@ async def name_position(
                 organization=seat.seat.organization,
                 counterpart=seat.seat.counterpart,
                 position=seat.seat.position,
-                person=None if somebody_new else data.person or None,
+                person=data.person or None,
                 new_person=new if somebody_new else None,
                 deputy=data.deputy or None,
                 from_date=data.from_date,

@@ -26,6 +26,7 @@ from hub.mou.rules import (
     Event,
     Section,
     missing_for_execution,
+    missing_in_text,
 )
 from hub.mou.template import REQUIREMENTS
 from hub.web.page import actor_of, page
@@ -104,6 +105,7 @@ async def show(request: Request[Any, Any, Any], agreement_id: FromPath[str]) -> 
         before=not view.row.in_force and view.state.value not in ("expired", "terminated"),
         editable=editable,
         missing=view.missing,
+        text_is_whole=not missing_in_text(view.contents),
         parts=_issues_by_part(view.contents),
         steps=steps_of(view, request),
         duties=open_ones,

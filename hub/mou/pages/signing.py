@@ -81,15 +81,15 @@ async def _next_words(view: AgreementView) -> list[str]:
         " of Exhibit C may be exchanged, and nothing else. A member’s consent is still needed.",
     ]
     for rule, text in (
-        ("mou-published", "{plan} posts the MOU on its website: {limit}."),
-        ("meeting-quarterly", "The two sides meet every quarter."),
-        ("mou-annual-review", "Both sides review the MOU: every {limit}."),
+        ("mou-published", f"{row.plan_name} posts the MOU on its website"),
+        ("meeting-quarterly", "The two sides meet every quarter"),
+        ("mou-annual-review", "Both sides review the MOU and its data elements every year"),
     ):
         try:
             limit = (await duties.rule_in_force(rule, today)).limit
+            found.append(f"{text} (limit: {limit}).")
         except UnknownRule:
-            limit = "as the rule says"
-        found.append(text.format(plan=row.plan_name, limit=limit))
+            found.append(f"{text}.")
     return found
 
 
@@ -98,8 +98,7 @@ async def _execute_page(request: WebRequest, view: AgreementView, form: Form[Ste
     return page(
         request,
         "mou/execute.html",
-        title=f"Execute: {view.row.title}",
-        heading="Check before you execute this MOU",
+        title="Check before you execute this MOU",
         form=form,
         status=form.status,
         view=view,

@@ -1,0 +1,105 @@
+"""The `hub` command. A command translates; what it does stands in the features' actions."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import click
+
+from hub.db.engine import bind, make_engine
+from hub.db.migrate import migrate as apply_migrations
+from hub.settings import Settings, settings
+
+R = TypeVar("R")
+
+
+def run(work: Callable[[Settings], Awaitable[R]]) -> R:
+    """Run something with the database of the settings, and close it."""
+
+    async def whole() -> R:
+        own = settings()
+        engine = make_engine(own.database, own)
+        bind(engine)
+        try:
+            return await work(own)
+        finally:
+            await engine.close()
+
+    return asyncio.run(whole())
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="ihss-hub", prog_name="hub")
+def main() -> None:
+    """The hub of county IHSS programs and Medi-Cal managed care plans. Settings: docs/settings.md."""
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database's schema up."""
+
+    async def work(_: Settings) -> list[tuple[str, str]]:
+        return await apply_migrations()
+
+    try:
+        done = run(work)
+    except RuntimeError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo("The schema was up to date." if not done else f"Applied {len(done)} migrations.")
+
+
+@main.command()
+def serve() -> None:
+    """Serve the pages and the API; with the worker inside, unless HUB_EMBEDDED_WORKER is off."""
+    serve_until_stopped(settings())
+
+
+def serve_until_stopped(own: Settings) -> None:
+    """Serve until a signal. Says in one line why it cannot start."""
+    import uvicorn
+
+    from hub.app import SchemaBehind, create_app, refuse_if_behind
+
+    async def check(_: Settings) -> None:
+        await refuse_if_behind()
+
+    try:
+        run(check)
+    except SchemaBehind as error:
+        raise click.ClickException(str(error)) from error
+    uvicorn.run(
+        create_app(own),
+        host=own.host,
+        port=own.port,
+        log_level="warning" if own.log_level == "info" else own.log_level,
+        access_log=False,  # addresses hold what people searched for; the audit trail records who asked what
+        server_header=False,
+        ws="none",
+    )
+
+
+@main.command()
+def worker() -> None:
+    """Run the jobs, the schedule and the sealer, beside one or more `hub serve`."""
+    from hub.app import SchemaBehind, refuse_if_behind, run_worker
+
+    async def work(own: Settings) -> None:
+        await refuse_if_behind()
+        await run_worker(own)
+
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            run(work)
+    except SchemaBehind as error:
+        raise click.ClickException(str(error)) from error
+
+
+# `hub demo`, and the groups `audit` and `report`, are added here.
+
+
+if __name__ == "__main__":
+    sys.exit(main())

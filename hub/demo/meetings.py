@@ -1,0 +1,155 @@
+"""Quarterly meetings: three quarters held and minuted, this quarter's scheduled, one MOU without."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from hub.demo.mous import MEETS
+from hub.demo.timeline import Thread
+from hub.demo.world import Pair, World
+from hub.kernel import clock
+from hub.kernel.actor import Actor
+from hub.kernel.calendar import Quarter
+from hub.meetings import actions, queries
+from hub.mou.queries import agreement_in_force
+
+PLACES = ("Video call, the link is in the invitation", "{county} office, Room 4", "{plan} office, third floor")
+WITHOUT = ("alameda", "blue-oak")  # nobody has scheduled this quarter's yet
+
+MINUTES = (
+    "The liaisons went through the referrals of the quarter. Answers came within the agreed time in most cases; the late"
+    " ones were discharges before a weekend. Care managers report that intake staff can be reached by telephone again.",
+    "Both sides looked at the members who could not be reached. Half of them had a new telephone number that the other"
+    " side knew. It was agreed to look at the other side’s contact data before a referral is ended.",
+    "The plan presented its numbers on Community Supports; the county presented how many applications wait for the health"
+    " care certification. The doctors’ offices that answer late are known to both sides.",
+)
+DECISIONS = (
+    "Discharges are announced by telephone as well as by referral, at the latest at noon on Friday.",
+    "Before a referral is ended as “unable to reach”, the other side is asked for a newer number.",
+    "The plan writes to the five medical groups that return most certifications late.",
+)
+ITEMS: tuple[tuple[str, str], ...] = (
+    ("county", "Send the plan the intake line’s new numbers"),
+    ("plan", "Train the new care managers on what IHSS does and does not cover"),
+    ("plan", "Write to the medical groups about late certifications"),
+    ("county", "Draft a one-page guide to discharge referrals"),
+    ("county", "Name a stand-in for the liaison during holidays"),
+    ("plan", "Report how many members began Community Supports after a referral"),
+)
+SAID = ("Goes well.", "Discussed; see the decisions.", "Taken up again next time.")
+
+
+@dataclass
+class _Item:
+    id: str
+    by: Actor
+    due: date
+    stays_open: bool
+
+
+async def quarter(world: World, key: tuple[str, str], which: Quarter, number: int, *, last: bool) -> Thread:
+    """One meeting, from its invitation to what was posted and done afterwards."""
+    days, chance = world.days, world.chance
+    day = days.on_or_after(which.start + timedelta(days=chance.randrange(36, 62)))
+    yield days.at(days.later(day, -14), 11)
+    if not await _in_force(world, key):
+        return
+    pair = world.pair(*key)
+    meeting = await _schedule(pair, day, number)
+    yield days.at(days.later(day, -2), 16)
+    await actions.refresh_agenda(pair.county_liaison, meeting)
+    if number % 3 == 0:
+        await actions.add_item(
+            pair.county_liaison, meeting, "systemic-concerns", "Fax numbers on the plan’s web page are out of date"
+        )
+    yield days.at(day, 13)
+    came = [pair.county_liaison.id, pair.plan_liaison.id, pair.plan.responsible.id]
+    if number % 2:
+        came.append(pair.county.responsible.id)
+    others = "Two care managers of the plan" if number % 2 else None
+    version = (await queries.meeting(pair.plan_liaison, meeting)).version
+    await actions.hold(pair.plan_liaison, meeting, version, held_on=day, attended=came, others_present=others)
+    items = [await _decide(world, pair, meeting, day, number + n, last=last and not n) for n in range(1 + number % 3)]
+    yield days.at(days.later(day, 2), 10)
+    await _minute(pair, meeting, number)
+    if chance.random() < 0.85:
+        yield days.at(days.later(day, chance.randrange(4, 24)))
+        on = days.later(day, 3)
+        where = f"https://www.{key[1]}.example/county-meetings"
+        version = (await queries.meeting(pair.plan_liaison, meeting)).version
+        await actions.post(pair.plan_liaison, meeting, version, posted_on=on, where=where)
+    for item in items:
+        if not item.stays_open:
+            yield days.at(days.later(item.due, chance.choice((-4, -2, -1, 0, 3))))
+            await actions.complete_action_item(item.by, item.id, 1, outcome="Done; the other side was told.")
+
+
+async def _in_force(world: World, key: tuple[str, str]) -> bool:
+    pair = world.pairs.get(key)
+    return pair is not None and await agreement_in_force(pair.county.id, pair.plan.id, clock.today()) is not None
+
+
+async def _schedule(pair: Pair, day: date, number: int) -> str:
+    starts = _starts(day, number)
+    place = PLACES[number % 3].format(county=pair.county.short, plan=pair.plan.short)
+    meeting = await actions.schedule(pair.plan_liaison, pair.agreement, starts, 60 if number % 2 else 90, place)
+    await actions.invite(pair.plan_liaison, meeting, 1)
+    return meeting
+
+
+async def _decide(world: World, pair: Pair, meeting: str, day: date, number: int, *, last: bool) -> _Item:
+    side, title = ITEMS[number % len(ITEMS)]
+    if last:
+        side = "county"
+        title = "Agree on one telephone number for discharges"
+    by = pair.county_liaison if side == "county" else pair.plan_liaison
+    due = world.today - timedelta(days=6) if last else world.days.on_or_after(day + timedelta(days=20 + 9 * (number % 4)))
+    due = max(due, day)
+    item = await actions.add_action_item(pair.county_liaison, meeting, title, by.id, due)
+    if last and (pair.county.short, pair.plan.short) == ("Alameda", "Golden Poppy"):
+        world.found["action_overdue"] = item
+    return _Item(item, by, due, stays_open=last or number % 5 == 4)
+
+
+async def _minute(pair: Pair, meeting: str, number: int) -> None:
+    by = pair.county_liaison
+    items, _ = await queries.agenda(by, meeting)
+    said = {item.id: SAID[n % len(SAID)] for n, item in enumerate(items)}
+    version = (await queries.meeting(by, meeting)).version
+    await actions.minute(
+        by, meeting, version, minutes=MINUTES[number % 3], decisions=DECISIONS[number % 3], discussed=said
+    )
+
+
+def _starts(day: date, number: int) -> datetime:
+    return datetime.combine(day, time(9 + number % 3, 30), clock.CALIFORNIA)
+
+
+async def coming(world: World, key: tuple[str, str], number: int) -> Thread:
+    """This quarter's, still to come: in some days, in this quarter if it has that many left."""
+    days, today = world.days, world.today
+    yield days.at(days.later(today, -5 - number % 3), 14)
+    if key == WITHOUT or not await _in_force(world, key):
+        return
+    pair = world.pair(*key)
+    end = days.on_or_before(Quarter.of(today).end)
+    day = days.on_or_after(today + timedelta(days=6 + 2 * number))
+    if day > end > today:
+        day = end
+    meeting = await _schedule(pair, day, number)
+    world.found.setdefault("coming_meeting", meeting)
+
+
+def threads(world: World) -> list[Thread]:
+    found: list[Thread] = []
+    this = Quarter.of(world.today)
+    held = [this.previous.previous.previous, this.previous.previous, this.previous]
+    for number, key in enumerate(MEETS):
+        for place, which in enumerate(held):
+            if key == ("los-angeles", "yarrow") and place == 2:
+                continue
+            found.append(quarter(world, key, which, number + place, last=place == 2))
+        found.append(coming(world, key, number))
+    return found
