@@ -2,6 +2,9 @@
 
 Alameda County and Golden Poppy Health Plan have an executed MOU since January; Sonoma County and Bay Laurel Care
 have none.
+
+They are written as rows, not by the actions, so that a test finds no duty, event or audit entry but its own; the
+documents are the directory's real ones. `tests/mou/build.py` makes MOUs by the actions.
 """
 
 from __future__ import annotations
@@ -12,7 +15,11 @@ from typing import Any
 
 from hub.auth.capabilities import capabilities_of
 from hub.db.documents import insert
+from hub.db.transaction import unit_of_work
+from hub.directory import document, queries
+from hub.directory.rules import Position
 from hub.directory.tables import Appointment, Organization, Person, Role
+from hub.kernel import clock
 from hub.kernel.actor import Actor, ActorKind, OrganizationKind
 from hub.kernel.ids import new_id
 from hub.members.tables import Member, MemberOrganization
@@ -48,12 +55,6 @@ class Cast:
 
 
 async def organization(kind: str, name: str, short: str, identifier: str, number: int | None = None) -> str:
-    document = {
-        "resourceType": "Organization",
-        "active": True,
-        "identifier": [{"system": "urn:ihss-hub:organization", "value": identifier}],
-        "name": name,
-    }
     columns: dict[str, Any] = {
         "kind": kind,
         "name": name,
@@ -61,7 +62,7 @@ async def organization(kind: str, name: str, short: str, identifier: str, number
         "identifier": identifier,
         "county_number": number,
     }
-    return (await insert(Organization, document, columns, organization=None)).id
+    return (await insert(Organization, document.organization(**columns), columns, organization=None)).id
 
 
 async def person(
@@ -73,22 +74,29 @@ async def person(
     position: str | None = None,
     counterpart: str | None = None,
 ) -> Actor:
-    email = f"{given}.{family}@example.org".lower()
+    contact = {"given": given, "family": family, "phone": "+15105550100"}
+    contact["email"] = f"{given}.{family}@example.org".lower()
     stored = await insert(
         Person,
-        {"resourceType": "Practitioner", "name": [{"family": family, "given": [given]}]},
-        {"organization": organization_id, "given": given, "family": family, "email": email, "phone": "+15105550100"},
+        document.practitioner(**contact),  # type: ignore[arg-type]
+        {**contact, "organization": organization_id},
         organization=organization_id,
     )
     await Role.insert(Role(person=stored.id, role=role))
     if position:
         await insert(
             Appointment,
-            {
-                "resourceType": "PractitionerRole",
-                "practitioner": {"reference": f"Practitioner/{stored.id}"},
-                "organization": {"reference": f"Organization/{organization_id}"},
-            },
+            document.practitioner_role(
+                person=stored.id,
+                person_name=f"{given} {family}",
+                organization=organization_id,
+                organization_name=(await queries.organization(organization_id)).name,
+                position=Position(position),
+                phone=contact["phone"],
+                email=contact["email"],
+                from_date=SINCE,
+                today=clock.today(),
+            ),
             {
                 "organization": organization_id,
                 "counterpart": counterpart,
@@ -113,7 +121,7 @@ async def person(
 async def member(
     cin: str, given: str, family: str, born: date, county: str, plan: str, case_number: str | None = None
 ) -> str:
-    document = {
+    patient = {
         "resourceType": "Patient",
         "identifier": [
             {
@@ -133,7 +141,7 @@ async def member(
         "birth_date": born,
         "case_number": case_number,
     }
-    stored = await insert(Member, document, columns, organization=county)
+    stored = await insert(Member, patient, columns, organization=county)
     for organization_id, relation in ((county, "county"), (plan, "plan")):
         await MemberOrganization.insert(
             MemberOrganization(member=stored.id, organization=organization_id, relation=relation, from_date=SINCE)
@@ -196,6 +204,7 @@ def system(organization_id: str, kind: OrganizationKind, name: str) -> Actor:
     )
 
 
+@unit_of_work
 async def build_cast() -> Cast:
     county, plan = OrganizationKind.COUNTY, OrganizationKind.PLAN
     alameda = await organization("county", "Alameda County", "Alameda", "county-01", 1)

@@ -20,6 +20,7 @@ from tests.kit.postgres import Postgres, start_postgres
 
 # Wednesday, in the middle of a quarter: 10 o'clock in California.
 NOW = datetime(2026, 11, 18, 18, 0, tzinfo=UTC)
+CAST_SINCE = datetime(2026, 1, 1, 18, 0, tzinfo=UTC)  # when the people and the MOU of the cast were recorded
 
 _numbers = itertools.count()
 
@@ -39,36 +40,53 @@ def postgres() -> Iterator[Postgres]:
 
 
 class _Templates:
-    """A migrated, empty database of each kind, copied for every test."""
+    """Migrated databases, made once by each worker and copied for every test: empty ones, and ones with the cast."""
 
-    made: dict[str, str] = {}
+    made: dict[tuple[str, bool], str] = {}
+    cast: dict[str, Any] = {}
 
 
-async def _migrated(url: str) -> None:
+async def _fill(url: str, kind: str, with_cast: bool) -> None:
+    from tests.cast import build_cast
+
     engine = make_engine(url)
     bind(engine)
     try:
-        await migrate()
+        if with_cast:
+            with clock.set_to(CAST_SINCE):
+                _Templates.cast[kind] = await build_cast()
+        else:
+            await migrate()
     finally:
         await engine.close()
 
 
-async def _fresh_sqlite(folder: Path, keep: Path) -> str:
-    if "sqlite" not in _Templates.made:
-        template = keep / "template.sqlite"
-        await _migrated(f"sqlite:///{template}")
-        _Templates.made["sqlite"] = str(template)
+async def _fresh_sqlite(folder: Path, keep: Path, with_cast: bool) -> str:
+    if ("sqlite", with_cast) not in _Templates.made:
+        template = keep / f"template-{with_cast}.sqlite"
+        if with_cast:
+            shutil.copyfile(
+                (await _fresh_sqlite(keep, keep, with_cast=False)).removeprefix("sqlite:///"), template
+            )
+        await _fill(f"sqlite:///{template}", "sqlite", with_cast)
+        _Templates.made["sqlite", with_cast] = str(template)
     copy = folder / "hub.sqlite"
-    shutil.copyfile(_Templates.made["sqlite"], copy)
+    shutil.copyfile(_Templates.made["sqlite", with_cast], copy)
     return f"sqlite:///{copy}"
 
 
-async def _fresh_postgres(server: Postgres) -> str:
-    if "postgres" not in _Templates.made:
-        name = f"template_{os.getpid()}"
-        await _migrated(server.create_database(name))
-        _Templates.made["postgres"] = name
-    return server.create_database(f"test_{os.getpid()}_{next(_numbers)}", template=_Templates.made["postgres"])
+async def _fresh_postgres(server: Postgres, with_cast: bool) -> str:
+    if ("postgres", with_cast) not in _Templates.made:
+        name = f"template_{os.getpid()}_{with_cast}"
+        if with_cast:
+            empty = (await _fresh_postgres(server, with_cast=False)).rsplit("/", 1)[1]
+            server.create_database(name, template=empty)
+        else:
+            server.create_database(name)
+        await _fill(server.url_for(name), "postgres", with_cast)
+        _Templates.made["postgres", with_cast] = name
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    return server.create_database(name, template=_Templates.made["postgres", with_cast])
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -87,10 +105,11 @@ async def database(
     database_kind: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> AsyncIterator[Engine]:
     """A migrated, empty database, bound for this test; the clock stands at NOW."""
+    with_cast = "cast" in request.fixturenames
     if database_kind == "sqlite":
-        url = await _fresh_sqlite(tmp_path, tmp_path_factory.getbasetemp())
+        url = await _fresh_sqlite(tmp_path, tmp_path_factory.getbasetemp(), with_cast)
     else:
-        url = await _fresh_postgres(request.getfixturevalue("postgres"))
+        url = await _fresh_postgres(request.getfixturevalue("postgres"), with_cast)
     engine = make_engine(url)
     bind(engine)
     with clock.set_to(NOW):
@@ -102,11 +121,9 @@ async def database(
 
 
 @pytest_asyncio.fixture
-async def cast(database: Engine) -> Any:
+async def cast(database: Engine, database_kind: str) -> Any:
     """The named people and organizations of `tests/cast.py`, with one executed MOU."""
-    from tests.cast import build_cast
-
-    return await build_cast()
+    return _Templates.cast[database_kind]
 
 
 @pytest_asyncio.fixture

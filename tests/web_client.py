@@ -195,8 +195,32 @@ def make_app(engine: Engine, settings: Settings, routes: Sequence[Any] = ()) -> 
 async def open_web(engine: Engine, folder: Path, routes: Sequence[Any] = (), **changes: Any) -> AsyncIterator[Web]:
     app = make_app(engine, test_settings(folder, **changes), routes)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False, client=("203.0.113.7", 50000))
-    async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://hub.test") as http:
+    async with _alive(app), httpx.AsyncClient(transport=transport, base_url="http://hub.test") as http:
         yield Web(app, http)
+
+
+@asynccontextmanager
+async def _alive(app: Litestar) -> AsyncIterator[None]:
+    """The app's lifespan in a task of its own: a fixture is set up and torn down in two different tasks, which the
+    lifespan's task group does not allow."""
+    started, stop = asyncio.Event(), asyncio.Event()
+
+    async def live() -> None:
+        async with app.lifespan():
+            started.set()
+            await stop.wait()
+
+    task = asyncio.create_task(live())
+    waiting = asyncio.create_task(started.wait())
+    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if task.done():
+        task.result()
+    try:
+        yield
+    finally:
+        stop.set()
+        await task
 
 
 @dataclass

@@ -52,7 +52,7 @@ class NewConsent(BaseModel):
     direction: Direction = Field(title="Which way", default=Direction.BOTH)
     form: SignedForm = Field(title="Form used")
     kept: str = Field(title="Where the signed form is kept", default="", max_length=200)
-    given_on: date = Field(title="Date of the member’s signature")
+    given_on: date = Field(title="Date of the signature")
     from_date: date | None = Field(title="Holds from", default=None)
     until_date: date | None = Field(title="Holds until", default=None)
     labels: list[str] = Field(title="Sensitive categories", default_factory=list)

@@ -287,7 +287,7 @@ async def members_found(actor: Actor, words: str) -> list[Found]:
     itself be told.
     """
     matches = await members.search(actor, words)
-    shown = await _shown(actor, [match.member.id for match in matches])
+    shown = await names_shown(actor, [match.member.id for match in matches])
     found = []
     for match in matches:
         row, own = match.member, match.member.source == actor.home
@@ -302,10 +302,13 @@ async def members_found(actor: Actor, words: str) -> list[Found]:
     return found
 
 
-async def _shown(actor: Actor, ids: list[str]) -> set[str]:
+async def names_shown(actor: Actor, ids: list[str]) -> dict[str, str]:
+    """`Rosa M.` for each of these members whose name the organization may see now."""
     if not ids:
-        return set()
+        return {}
     condition, args = visible_patients(actor)
     marks = ", ".join("{}" for _ in ids)
-    rows = await fetch(f"SELECT r.id FROM member r WHERE r.id IN ({marks}) AND {condition}", *ids, *args)
-    return {row["id"] for row in rows}
+    rows = await fetch(
+        f"SELECT r.id, r.given, r.family FROM member r WHERE r.id IN ({marks}) AND {condition}", *ids, *args
+    )
+    return {row["id"]: f"{row['given']} {row['family'][:1]}." for row in rows}

@@ -21,7 +21,7 @@ from piccolo.query.base import DDL
 from piccolo.querystring import QueryString
 
 _BUSY_SECONDS = 15
-_PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -16000")
+PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -16000")
 
 
 def _utc_text(value: datetime) -> str:
@@ -124,7 +124,7 @@ class PooledSQLiteEngine(SQLiteEngine):
     async def _connect(self, query_only: bool = False) -> aiosqlite.Connection:
         connection = await aiosqlite.connect(**self.connection_kwargs)
         connection.row_factory = dict_factory  # type: ignore[assignment]
-        for pragma in _PRAGMAS:
+        for pragma in PRAGMAS:
             await connection.execute_fetchall(f"PRAGMA {pragma}")
         if query_only:
             await connection.execute_fetchall("PRAGMA query_only = ON")

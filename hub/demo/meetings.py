@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from hub.demo.mous import MEETS
+from hub.demo.mous import EXECUTED, executed_on
 from hub.demo.timeline import Thread
 from hub.demo.world import Pair, World
 from hub.kernel import clock
@@ -52,8 +52,10 @@ class _Item:
 async def quarter(world: World, key: tuple[str, str], which: Quarter, number: int, *, last: bool) -> Thread:
     """One meeting, from its invitation to what was posted and done afterwards."""
     days, chance = world.days, world.chance
-    day = days.on_or_after(which.start + timedelta(days=chance.randrange(36, 62)))
-    yield days.at(days.later(day, -14), 11)
+    start = max(which.start, executed_on(days, next(one for one in EXECUTED if (one.county, one.plan) == key)))
+    wanted = which.start + timedelta(days=chance.randrange(36, 62))
+    day = days.on_or_before(min(max(wanted, days.later(start, 8)), which.end))
+    yield days.at(max(days.later(day, -14), days.later(start, 1)), 11)
     if not await _in_force(world, key):
         return
     pair = world.pair(*key)
@@ -71,7 +73,8 @@ async def quarter(world: World, key: tuple[str, str], which: Quarter, number: in
     others = "Two care managers of the plan" if number % 2 else None
     version = (await queries.meeting(pair.plan_liaison, meeting)).version
     await actions.hold(pair.plan_liaison, meeting, version, held_on=day, attended=came, others_present=others)
-    items = [await _decide(world, pair, meeting, day, number + n, last=last and not n) for n in range(1 + number % 3)]
+    main = last and (pair.county.short, pair.plan.short) == ("Alameda", "Golden Poppy")
+    items = [await _decide(world, pair, meeting, day, number + n, last=main and not n) for n in range(1 + number % 3)]
     yield days.at(days.later(day, 2), 10)
     await _minute(pair, meeting, number)
     if chance.random() < 0.85:
@@ -107,10 +110,13 @@ async def _decide(world: World, pair: Pair, meeting: str, day: date, number: int
     by = pair.county_liaison if side == "county" else pair.plan_liaison
     due = world.today - timedelta(days=6) if last else world.days.on_or_after(day + timedelta(days=20 + 9 * (number % 4)))
     due = max(due, day)
+    carried = not last and number % 4 == 1 and (world.today - day).days < 130
+    if carried:
+        due = world.days.on_or_after(world.today + timedelta(days=9))
     item = await actions.add_action_item(pair.county_liaison, meeting, title, by.id, due)
-    if last and (pair.county.short, pair.plan.short) == ("Alameda", "Golden Poppy"):
+    if last:
         world.found["action_overdue"] = item
-    return _Item(item, by, due, stays_open=last or number % 5 == 4)
+    return _Item(item, by, due, stays_open=last or carried)
 
 
 async def _minute(pair: Pair, meeting: str, number: int) -> None:
@@ -144,12 +150,11 @@ async def coming(world: World, key: tuple[str, str], number: int) -> Thread:
 
 def threads(world: World) -> list[Thread]:
     found: list[Thread] = []
-    this = Quarter.of(world.today)
-    held = [this.previous.previous.previous, this.previous.previous, this.previous]
-    for number, key in enumerate(MEETS):
-        for place, which in enumerate(held):
-            if key == ("los-angeles", "yarrow") and place == 2:
-                continue
-            found.append(quarter(world, key, which, number + place, last=place == 2))
+    last = Quarter.of(world.today).previous
+    for number, one in enumerate(EXECUTED):
+        key, which, place = (one.county, one.plan), Quarter.of(executed_on(world.days, one)), 0
+        while which <= last:
+            found.append(quarter(world, key, which, number + place, last=which == last))
+            which, place = which.next, place + 1
         found.append(coming(world, key, number))
     return found

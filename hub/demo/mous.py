@@ -6,12 +6,12 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from hub.demo.timeline import Thread
+from hub.demo.timeline import Days, Thread
 from hub.demo.world import Pair, Side, World
 from hub.directory.rules import Position
 from hub.kernel import clock
 from hub.kernel.actor import Actor
-from hub.kernel.calendar import add_months
+from hub.kernel.calendar import Quarter, add_months
 from hub.meetings.actions import open_quarter
 from hub.mou import actions as mou
 from hub.mou import queries
@@ -86,7 +86,12 @@ EXECUTED: tuple[Signed, ...] = (
     )),
 )  # fmt: skip
 
-MEETS = tuple((one.county, one.plan) for one in EXECUTED)
+
+def executed_on(days: Days, one: Signed) -> date:
+    """The day of execution: not so late in a quarter that its meeting could not be held any more."""
+    day = days.ago(one.executed)
+    end = Quarter.of(day).end
+    return days.on_or_after(end + timedelta(days=1)) if days.later(day, 12) > end else day
 
 
 async def signed(world: World, one: Signed) -> Thread:
@@ -94,7 +99,7 @@ async def signed(world: World, one: Signed) -> Thread:
     county, plan = world.sides[one.county], world.sides[one.plan]
     liaison, partner = county.liaisons[one.liaisons[0]], plan.liaisons[one.liaisons[1]]
     days, today = world.days, world.today
-    executed_on = days.ago(one.executed)
+    start = executed_on(days, one)
     yield days.at(days.ago(one.begun))
     end = today + timedelta(days=one.ends_in) if one.ends_in is not None else None
     agreement = await mou.record_agreement(
@@ -102,8 +107,8 @@ async def signed(world: World, one: Signed) -> Thread:
         NewAgreement(
             county.id,
             plan.id,
-            effective_date=executed_on,
-            end_date=end or add_months(executed_on, 12) - timedelta(days=1),
+            effective_date=start,
+            end_date=end or add_months(start, 12) - timedelta(days=1),
             renewal=one.renewal,
             collects_consent_for_both=True,
         ),
@@ -121,24 +126,24 @@ async def signed(world: World, one: Signed) -> Thread:
     if sub:
         await mou.add_party(partner, agreement, sub.id, "subcontractor")
     deputy = county.liaisons[one.deputy] if one.deputy is not None else None
-    await _name_everybody(agreement, (county, plan), (liaison, partner), executed_on, deputy)
+    await _name_everybody(agreement, (county, plan), (liaison, partner), start, deputy)
     await mou.move(liaison, agreement, Event.SEND_FOR_SIGNATURE)
     yield days.at(days.ago(one.executed + 3))
     await _sign(agreement, plan, plan.responsible, "Chief Executive Officer")
     if sub:
         await _sign(agreement, sub, plan.responsible, "President")
-    yield days.at(executed_on, 10)
+    yield days.at(start, 10)
     await _sign(agreement, county, county.responsible, "Director, Social Services Agency")
     digest = hashlib.sha256(f"{county.name} {plan.name}".encode()).hexdigest()
     await mou.record_document(county.responsible, agreement, f"IHSS MOU {county.short} {plan.short}.pdf", digest)
     await mou.move(county.responsible, agreement, Event.EXECUTE)
     world.pairs[one.county, one.plan] = Pair(agreement, county, plan, liaison, partner)
-    await open_quarter(executed_on)
+    await open_quarter(start)
     if one.published is not None:
-        yield days.at(days.on_or_after(executed_on + timedelta(days=one.published)))
+        yield days.at(days.on_or_after(start + timedelta(days=one.published)))
         address = f"https://www.{one.plan}.example/mous/{one.county}-ihss"
         await mou.record_publication(plan.responsible, agreement, address, days.on_or_after(
-            executed_on + timedelta(days=one.published)
+            start + timedelta(days=one.published)
         ))  # fmt: skip
     for ago, event, note in one.later:
         yield days.at(days.ago(ago))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -133,7 +134,7 @@ async def _mail_server_away(world: World, worker: Worker) -> Thread:
 def _quiet() -> Iterator[None]:
     """What goes wrong in the story on purpose is no news for the one who starts it."""
     before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(60))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Opening, settling and escalating duties, and the versions of the rules.
+"""Opening, settling and escalating duties; the versions of the rules are in `rule_actions`.
 
 Other features call these in the transaction of the fact: what is owed and what was done land together.
 """
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from hub.audit.actions import Entry, record, record_many
+from hub.audit.actions import Entry, record_many
 from hub.db.engine import fetch
 from hub.db.transaction import unit_of_work
 from hub.directory import queries as directory
@@ -17,99 +17,33 @@ from hub.duties import rules
 from hub.duties.queries import (
     RuleRow,
     UnknownRule,
-    has_rules,
     position_name,
     responsible_position,
     rules_in_force,
 )
-from hub.duties.rules import AGENDA, ESCALATE, FIRST_RULES, NOT_BEFORE, Event, State
-from hub.duties.tables import Duty, DutyEvent, RuleVersion
+from hub.duties.rule_actions import add_rule_version, ensure_rules, seed_rules
+from hub.duties.rules import AGENDA, ESCALATE, NOT_BEFORE, Event, State
+from hub.duties.tables import Duty, DutyEvent
 from hub.jobs.actions import enqueue
 from hub.kernel import clock
 from hub.kernel.actor import HUB, Actor, OrganizationKind
 from hub.kernel.calendar import Unit
-from hub.kernel.errors import Forbidden, Invalid, Issue
 from hub.kernel.ids import new_id
+
+__all__ = [
+    "NOTIFY",
+    "add_rule_version",
+    "cancel",
+    "ensure_rules",
+    "escalate_overdue",
+    "excuse",
+    "open_duty",
+    "seed_rules",
+    "settle",
+]
 
 NOTIFY = "notify:duty"  # the outbox: notifications lie above duties, so the news goes up as a job
 _CHUNK = 50  # duties in one transaction of the escalation, so that it never holds the writer for long
-
-
-# Rules
-
-
-@unit_of_work
-async def seed_rules(actor: Actor) -> int:
-    """Put the first version of every rule into the database. What is there already stays as it is."""
-    known = {row["rule"] for row in await fetch("SELECT DISTINCT rule FROM rule_version")}
-    rows = [rule for rule in FIRST_RULES if rule.id not in known]
-    if not rows:
-        return 0
-    await RuleVersion.insert(
-        *[
-            RuleVersion(
-                id=new_id(), rule=r.id, version=1, trigger=r.trigger, words=r.words,
-                owed_by=", ".join(r.owed_by), limit_count=r.limit,
-                limit_unit=r.unit.value if r.unit else None,
-                authority=r.authority, effective_from=r.effective_from, verified=r.verified, shared=r.shared,
-                note=r.note,
-            )
-            for r in rows
-        ]
-    )  # fmt: skip
-    await record(actor, Entry("duties:rule:seed", "Rule", detail={"rules": [rule.id for rule in rows]}))
-    return len(rows)
-
-
-async def ensure_rules() -> None:
-    """A database that has no rule at all gets the first ones."""
-    if not await has_rules():
-        await seed_rules(HUB)
-
-
-@unit_of_work
-async def add_rule_version(
-    actor: Actor,
-    rule: str,
-    *,
-    effective_from: date,
-    authority: str,
-    limit_count: int | None,
-    limit_unit: str | None,
-    verified: bool,
-    words: str | None = None,
-    note: str | None = None,
-) -> str:
-    """A change of law is a new row. What was owed under an earlier one keeps that one."""
-    if not (actor.is_hub or actor.can("rule.write")):
-        raise Forbidden("Only an administrator of the hub changes its rules.")
-    await ensure_rules()
-    found = await fetch(
-        "SELECT version, trigger, words, owed_by, shared FROM rule_version WHERE rule = {}"
-        " ORDER BY version DESC LIMIT 1",
-        rule,
-    )
-    if not found:
-        raise Invalid("There is no such rule.", issues=[Issue("rule", "Choose a rule that the hub knows.")])
-    if (limit_count is None) != (limit_unit is None) or (
-        limit_unit is not None and limit_unit not in set(rules.LimitUnit)
-    ):
-        raise Invalid(
-            "The limit needs a number and a unit.",
-            issues=[Issue("limit_unit", f"One of {', '.join(rules.LimitUnit)}.")],
-        )
-    last, row_id = found[0], new_id()
-    await RuleVersion.insert(
-        RuleVersion(
-            id=row_id, rule=rule, version=last["version"] + 1, trigger=last["trigger"],
-            words=words or last["words"], owed_by=last["owed_by"], limit_count=limit_count,
-            limit_unit=limit_unit, authority=authority, effective_from=effective_from, verified=verified,
-            shared=bool(last["shared"]), note=note,
-        )
-    )  # fmt: skip
-    detail = {"rule": rule, "version": last["version"] + 1, "effective_from": effective_from.isoformat()}
-    await record(actor, Entry("duties:rule:add", "Rule", row_id, basis=authority, detail=detail))
-    return row_id
 
 
 # Opening and settling

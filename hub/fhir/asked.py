@@ -22,6 +22,7 @@ CURSOR = "_cursor"
 
 _INCLUDE = re.compile(r"([A-Z][A-Za-z]+):([A-Za-z][A-Za-z\-]*|\*)(:([A-Z][A-Za-z]+))?")
 _RESULT = ("_sort", "_count", "_total", "_summary", "_include", "_revinclude", CURSOR)
+_NEVER_NULL = ("_id", "_lastUpdated")
 _IGNORED = ("_format", "_pretty")
 
 
@@ -63,7 +64,11 @@ class Asked:
 
     @property
     def order(self) -> str:
-        return ", ".join(f"{k.sql} {'DESC' if k.descending else 'ASC'} NULLS LAST" for k in self.sort)
+        # An index serves the order only where nothing is said of nulls.
+        return ", ".join(
+            f"{k.sql} {'DESC' if k.descending else 'ASC'}{'' if k.name in _NEVER_NULL else ' NULLS LAST'}"
+            for k in self.sort
+        )
 
 
 def read(call: Call, resource: Resource, pairs: Sequence[tuple[str, str]]) -> Asked:
@@ -105,7 +110,7 @@ def _filter(call: Call, asked: Asked, name: str, plain: str, modifier: str, valu
         asked.warnings.append(
             Issue("", "The parameter is written _lastUpdated; _lastupdated was taken for it.", "value", "warning")
         )
-    param = parameter(resource, plain)
+    param = None if "." in modifier else parameter(resource, plain)
     if param is not None:
         asked.conditions.append(condition(resource, param, modifier, value, base))
     elif chained := _chained(call, resource, name, value):
@@ -258,7 +263,7 @@ def _after(asked: Asked, cursor: str) -> Condition:
         values = [_typed(key, text) for key, text in zip(asked.sort, texts, strict=True)]
     except (ValueError, TypeError, binascii.Error):
         raise refuse(CURSOR, "is not from a link that the hub gave for this search.") from None
-    steady = all(key.name in ("_id", "_lastUpdated") for key in asked.sort)  # never null
+    steady = all(key.name in _NEVER_NULL for key in asked.sort)
     if steady and len({key.descending for key in asked.sort}) == 1:
         columns, marks = ", ".join(key.sql for key in asked.sort), ", ".join(["{}"] * len(values))
         return Condition(f"({columns}) {'<' if asked.sort[0].descending else '>'} ({marks})", tuple(values))
@@ -268,7 +273,7 @@ def _after(asked: Asked, cursor: str) -> Condition:
         if value is not None:
             sign = "<" if key.descending else ">"
             later = Condition(f"{key.sql} {sign} {{}}", (value,))
-            if key.name not in ("_id", "_lastUpdated"):
+            if key.name not in _NEVER_NULL:
                 later = any_of([later, Condition(f"{key.sql} IS NULL")])
             alternatives.append(all_of([*same, later]))
         same.append(Condition(f"{key.sql} IS NULL") if value is None else Condition(f"{key.sql} = {{}}", (value,)))

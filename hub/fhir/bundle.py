@@ -51,6 +51,7 @@ async def _transaction(call: Call, entries: list[Entry]) -> Answer:
             raise
 
     try:
+        _check_all(call, entries)
         answers = await unit_of_work(whole)()
     except Refusal as refusal:
         if not told:
@@ -63,12 +64,6 @@ async def _all(call: Call, entries: list[Entry]) -> list[Answer]:
     # A second try after a serialization failure starts from the texts as they came.
     entries = [replace(one, document=_copy(one.document)) for one in entries]
     named = plan.names(entries)
-    urns = frozenset(name for name in named if name.startswith("urn:"))
-    for entry in entries:
-        try:
-            _check(call, entry, urns)
-        except Refusal as refusal:
-            raise prefixed(refusal, entry) from None
     ordered = plan.order(call.wiring, entries, named)
     so_far = BundleSoFar({one.full_url or one.path: one.document for one in entries if one.document is not None})
     inside = replace(call, bundle=so_far)
@@ -118,6 +113,16 @@ def _moved(path: str, where: str) -> str:
     """`Task.focus` → `Bundle.entry[3].resource.focus`."""
     inner = where.split(".", 1)[1] if "." in where else ""
     return f"{path}.{inner}" if inner else path
+
+
+def _check_all(call: Call, entries: list[Entry]) -> None:
+    """Before the unit of work: what takes time and needs no database must not hold the writer."""
+    urns = frozenset(name for name in plan.names(entries) if name.startswith("urn:"))
+    for entry in entries:
+        try:
+            _check(call, entry, urns)
+        except Refusal as refusal:
+            raise prefixed(refusal, entry) from None
 
 
 def _check(call: Call, entry: Entry, urns: frozenset[str]) -> None:

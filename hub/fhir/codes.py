@@ -21,6 +21,20 @@ _DAYS = _words("mon tue wed thu fri sat sun")
 _UNITS_OF_TIME = _words("s min h d wk mo a")
 _ATTENTION = _words("< <= >= >")
 
+# The code systems of the `code` elements that are searched (`status=<system>|requested`), by parameter.
+SYSTEMS: Mapping[str, str] = {
+    "Task.status": "http://hl7.org/fhir/task-status",
+    "Task.intent": "http://hl7.org/fhir/request-intent",
+    "Task.priority": "http://hl7.org/fhir/request-priority",
+    "Task.business-status": "http://hl7.org/fhir/us/bser/CodeSystem/TaskBusinessStatusCS",
+    "ServiceRequest.status": "http://hl7.org/fhir/request-status",
+    "ServiceRequest.intent": "http://hl7.org/fhir/request-intent",
+    "ServiceRequest.priority": "http://hl7.org/fhir/request-priority",
+    "Procedure.status": "http://hl7.org/fhir/event-status",
+    "Consent.status": "http://hl7.org/fhir/consent-state-codes",
+    "Patient.gender": "http://hl7.org/fhir/administrative-gender",
+}
+
 REQUIRED: Mapping[str, frozenset[str]] = {
     "Task.status": _words(
         "draft requested received accepted rejected ready cancelled in-progress on-hold failed completed "

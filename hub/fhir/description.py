@@ -82,9 +82,10 @@ class WriteContext:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A code, an id, an identifier. `system|code` matches when the system is the description's.
+    """A code, an id, an identifier. `system|code` matches when the system is the description's, or, for the `code`
+    elements in `hub.fhir.codes.SYSTEMS`, the base type's own.
 
-    `systems` maps each system to the column of its values, for identifiers. Without both, `system|code` finds nothing.
+    `systems` maps each system to the column of its values, for identifiers.
     `values` translates what is asked into what the column holds: (system or None, code) -> column values.
     """
 

@@ -35,7 +35,7 @@ def http_date(at: datetime) -> str:
 
 def version_of(etag: str | None) -> int | None:
     r"""From `W/"3"`, `"3"` or `3`. Raises BadRequest."""
-    if etag is None:
+    if etag is None or etag.strip() == "*":
         return None
     match = _ETAG.fullmatch(etag.strip())
     if match is None:
@@ -211,7 +211,16 @@ async def _create(call: Call, resource: Resource, document: Document, if_none_ex
 
 async def match(call: Call, resource: Resource, query: str, lock: bool = False) -> list[Row]:
     """At most two of the rows that a conditional interaction's query fits."""
-    found = all_of([scope(call, resource, "s"), conditions(call, resource, parse_qsl(query, keep_blank_values=True))])
+    found = all_of(
+        [
+            scope(call, resource, "s"),
+            conditions(
+                call,
+                resource,
+                parse_qsl(query.removeprefix(f"{resource.name}?").removeprefix("?"), keep_blank_values=True),
+            ),
+        ]
+    )
     if lock and not is_sqlite():
         # Two that would create the same thing take turns; SQLite's writers always do.
         key = f"{resource.name}?{query}"

@@ -69,11 +69,9 @@ def words(text: str, severity: str = "information", code: str = "informational")
 
 
 def request_id(request: Request[Any, Any, Any]) -> str:
-    """The hub's own id of this request, made once."""
-    state = request.scope.setdefault("state", {})
-    if "request_id" not in state:
-        state["request_id"] = new_id()
-    return str(state["request_id"])
+    """The hub's own id of this request, made once; the pages' kit keeps it at the same place."""
+    held: dict[str, Any] = request.scope.setdefault("state", {}).setdefault("hub", {})
+    return str(held.setdefault("request_id", new_id()))
 
 
 def trace_headers(request: Request[Any, Any, Any]) -> dict[str, str]:

@@ -19,6 +19,13 @@ def apply(document: Document, operations: Any) -> Document:
     """Raises BadRequest for what is no patch, Invalid where a path leads nowhere or a `test` fails."""
     if not isinstance(operations, list) or len(operations) > MAX_OPERATIONS:
         raise BadRequest(f"A JSON Patch is a list of at most {MAX_OPERATIONS} operations.")
+    try:
+        return _applied(document, operations)
+    except RecursionError:
+        raise BadRequest("The patch is nested too deeply.") from None
+
+
+def _applied(document: Document, operations: list[Any]) -> Document:
     result: Any = copy.deepcopy(document)
     for number, one in enumerate(operations):
         if not isinstance(one, dict) or not isinstance(one.get("path"), str):

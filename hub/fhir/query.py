@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from piccolo.columns import Date as DateColumn
 
+from hub.fhir.codes import SYSTEMS
 from hub.fhir.dates import bounds
 from hub.fhir.description import Date, Param, Reference, Resource, String, Token
 from hub.kernel import clock
@@ -86,6 +87,8 @@ def column_of(param: Param) -> str:
 
 def condition(resource: Resource, param: Param, modifier: str, value: str, base: str) -> Condition:
     """One parameter with its value: alternatives parted by commas. Raises BadRequest."""
+    if "\x00" in value:
+        raise refuse(param.name, "holds a NUL.")  # PostgreSQL takes none
     if modifier == "missing":
         return _missing(param, value)
     alternatives = [one for one in split(value, ",") if one]
@@ -94,6 +97,8 @@ def condition(resource: Resource, param: Param, modifier: str, value: str, base:
     if len(alternatives) > MAX_ALTERNATIVES:
         raise refuse(param.name, f"takes at most {MAX_ALTERNATIVES} values at once.", "too-costly")
     if isinstance(param, Token):
+        if param.system is None and "|" in value:
+            param = replace(param, system=SYSTEMS.get(f"{resource.name}.{param.name}"))
         return _token(param, modifier, alternatives)
     if isinstance(param, Reference):
         return _reference(param, modifier, alternatives, base)
@@ -231,9 +236,9 @@ def _date(resource: Resource, param: Date, modifier: str, alternatives: list[str
             if prefix == "ap":
                 prefix, slack = "eq", max(timedelta(days=1), abs(clock.now() - low) / 10)
                 low, high = low - slack, high + slack
+            found.append(_by_day(column, prefix, low, high) if by_day else _by_instant(column, prefix, low, high))
         except (ValueError, OverflowError):
             raise refuse(param.name, "is not a date such as 2026-11-18 or ge2026-11-18T10:00:00Z.") from None
-        found.append(_by_day(column, prefix, low, high) if by_day else _by_instant(column, prefix, low, high))
     return _within(param, any_of(found))
 
 

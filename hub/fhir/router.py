@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
@@ -21,11 +22,12 @@ from hub.fhir.parse import TooLarge, decode, decode_document
 from hub.fhir.search import search
 from hub.fhir.structure import elements_of
 from hub.fhir.wiring import Answer, Call, Wiring
-from hub.kernel.errors import BadRequest, NotAllowed
+from hub.kernel.errors import BadRequest, NotAllowed, NotFound
 from hub.kernel.jsontext import encode
 
 MAX_PARAMETERS = 200
 _FORM = frozenset({"application/x-www-form-urlencoded"})
+_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _READS = [HttpMethod.GET, HttpMethod.HEAD]
 
 # The kit authenticates by token itself.
@@ -85,9 +87,12 @@ def _respond(
     return Response((text or "").encode(), status_code=answer.status, media_type=FHIR_JSON, headers=headers)
 
 
-def _known(row_id: str) -> None:
+def _known(wiring: Wiring, resource_type: str, row_id: str) -> None:
+    wiring.resource(resource_type)
     if row_id.startswith(("_", "$")):
         raise NotAllowed("This operation is not supported here.")
+    if not _ID.fullmatch(row_id):
+        raise NotFound("This is not the id of any resource.")
 
 
 def router(wiring: Wiring) -> Sequence[ControllerRouterHandler]:
@@ -133,8 +138,7 @@ def _reads(wiring: Wiring) -> list[ControllerRouterHandler]:
         request: Request[Any, Any, Any], resource_type: FromPath[str], row_id: FromPath[str]
     ) -> Response[bytes]:
         call = await _call(request, wiring)
-        wiring.resource(resource_type)
-        _known(row_id)
+        _known(wiring, resource_type, row_id)
         headers = request.headers
         none_match, since = headers.get("if-none-match"), headers.get("if-modified-since")
         return _respond(request, await interactions.read(call, resource_type, row_id, none_match, since))
@@ -147,6 +151,7 @@ def _reads(wiring: Wiring) -> list[ControllerRouterHandler]:
         version: FromPath[str],
     ) -> Response[bytes]:
         call = await _call(request, wiring)
+        _known(wiring, resource_type, row_id)
         return _respond(request, await interactions.vread(call, resource_type, row_id, version))
 
     @route("/{resource_type:str}/{row_id:str}/_history", http_method=_READS, status_code=200)
@@ -154,6 +159,7 @@ def _reads(wiring: Wiring) -> list[ControllerRouterHandler]:
         request: Request[Any, Any, Any], resource_type: FromPath[str], row_id: FromPath[str]
     ) -> Response[bytes]:
         call = await _call(request, wiring)
+        _known(wiring, resource_type, row_id)
         return _respond(request, await interactions.history(call, resource_type, row_id, _query(request)))
 
     return [read, vread, history]
@@ -202,7 +208,7 @@ def _writes(wiring: Wiring) -> list[ControllerRouterHandler]:
         request: Request[Any, Any, Any], resource_type: FromPath[str], row_id: FromPath[str]
     ) -> Response[bytes]:
         call = await _call(request, wiring)
-        wiring.resource(resource_type)
+        _known(wiring, resource_type, row_id)
         document = decode_document(await _body(request, wiring, JSON_TYPES))
         expected = interactions.version_of(request.headers.get("if-match"))
         return await answered(request, call, interactions.update(call, resource_type, row_id, document, expected))
@@ -212,7 +218,7 @@ def _writes(wiring: Wiring) -> list[ControllerRouterHandler]:
         request: Request[Any, Any, Any], resource_type: FromPath[str], row_id: FromPath[str]
     ) -> Response[bytes]:
         call = await _call(request, wiring)
-        wiring.resource(resource_type)
+        _known(wiring, resource_type, row_id)
         operations = decode(await _body(request, wiring, frozenset({JSON_PATCH})))
         expected = interactions.version_of(request.headers.get("if-match"))
         apply: Callable[[dict[str, Any]], dict[str, Any]] = lambda old: json_patch.apply(old, operations)  # noqa: E731
@@ -223,6 +229,7 @@ def _writes(wiring: Wiring) -> list[ControllerRouterHandler]:
         request: Request[Any, Any, Any], resource_type: FromPath[str], row_id: FromPath[str]
     ) -> Response[bytes]:
         call = await _call(request, wiring)
+        _known(wiring, resource_type, row_id)
         resource = wiring.resource(resource_type)
         await call.record("delete", resource.name, ids=[f"{resource.name}/{row_id}"], outcome="refused", basis="never")
         words = "Nothing is deleted here; give it the status entered-in-error."

@@ -22,7 +22,7 @@ from hub.kernel.errors import Issue
 
 MAX_DEPTH = 48
 MAX_ISSUES = 40
-MAX_ID = 64
+MAX_REFERENCE = 2000
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -43,7 +43,7 @@ _ABSOLUTE = re.compile(r"[a-z][a-z0-9+.\-]*:\S+", re.IGNORECASE)
 _REST_URL = re.compile(r"https?://\S+/([A-Z][A-Za-z]+)/[A-Za-z0-9\-.]{1,64}(/_history/[A-Za-z0-9\-.]{1,64})?")
 _CONDITIONAL = re.compile(r"([A-Z][A-Za-z]+)\?\S+=\S+")
 _ACTIVE = re.compile(
-    r"<\s*/?\s*(script|iframe|object|embed|form|link|meta|base|svg|style)\b|[\s\"'/]on[a-z]+\s*=|javascript\s*:"
+    r"<\s*(?:/\s*)?(script|iframe|object|embed|form|link|meta|base|svg|style)\b|[\s\"'/]on[a-z]+\s*=|javascript\s*:"
     r"|vbscript\s*:|data\s*:\s*text/html",
     re.IGNORECASE,
 )
@@ -107,7 +107,8 @@ class Walk:
     local: list[tuple[str, str, frozenset[str]]] = field(default_factory=list)
 
     def document(self, resource_type: str, document: dict[str, Any]) -> None:
-        for one in document.get("contained") or ():
+        held = document.get("contained")
+        for one in held if isinstance(held, list) else ():
             if isinstance(one, dict) and isinstance(one.get("id"), str):
                 self.contained[one["id"]] = str(one.get("resourceType"))
         self._object(resource_type, document, resource_type, resource_type, 0)
@@ -230,6 +231,9 @@ class Walk:
                 self._break(f"{path}.type", f"May not refer to a {kind}.", "value")
             return
         where = f"{path}.reference"
+        if len(target) > MAX_REFERENCE:
+            self._break(where, f"Longer than {MAX_REFERENCE} characters.", "too-long")
+            return
         if target.startswith("#"):
             if len(target) > 1:
                 self.local.append((where, target[1:], targets))

@@ -34,7 +34,7 @@ class Draft:
     service: Service | None = None
     priority: str = "routine"
     need: str = ""
-    consents: tuple[str, ...] | None = None  # None: nobody has looked at the consent yet
+    consents: tuple[str, ...] = ()  # those whose record goes along
     done: frozenset[str] = field(default=frozenset())
 
     @property
@@ -51,7 +51,7 @@ class Draft:
         if self.missing or self.service is None:
             raise Invalid("The referral is not complete.", issues=[Issue("", "Complete every part first.", "required")])
         return NewReferral(
-            self.member, self.partner, self.service, self.need, self.priority, self.consents or (), draft=self.id
+            self.member, self.partner, self.service, self.need, self.priority, self.consents, draft=self.id
         )
 
 
@@ -63,7 +63,6 @@ def services_to_ask(actor: Actor) -> tuple[Service, ...]:
 def _draft(row: dict[str, Any]) -> Draft:
     data = decode(row["data"])
     service = Service(data["service"]) if data.get("service") else None
-    consents = data.get("consents")
     filled = {
         "member": bool(data.get("member")),
         "to": bool(data.get("partner") and service),
@@ -78,7 +77,7 @@ def _draft(row: dict[str, Any]) -> Draft:
         service=service,
         priority=data.get("priority", "routine"),
         need=data.get("need", ""),
-        consents=None if consents is None else tuple(consents),
+        consents=tuple(data.get("consents") or ()),
         done=frozenset(part for part, is_there in filled.items() if is_there),
     )
 

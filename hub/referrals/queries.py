@@ -222,14 +222,26 @@ def _on_side(filter: Filter, actor: Actor) -> tuple[str, list[Any]]:
 async def referral_list(actor: Actor, filter: Filter) -> tuple[list[ReferralRow], bool]:
     """A page of referrals, newest first, and whether there are more."""
     actor.require("referral.read")
-    sql, args = _select(actor)
     where, more = _where(filter)
     side, its = _on_side(filter, actor)
     start = (max(filter.page, 1) - 1) * PAGE
-    rows = await fetch(
-        f"{sql}{where}{side} ORDER BY r.updated_at DESC, r.id DESC LIMIT {PAGE + 1} OFFSET {start}", *args, *more, *its
+    # First which rows stand on the page: what may be shown is asked for these alone, not for all that were sorted.
+    found = await fetch(
+        f"SELECT r.id FROM task r WHERE {_MINE}{where}{side} "
+        f"ORDER BY r.updated_at DESC, r.id DESC LIMIT {PAGE + 1} OFFSET {start}",
+        actor.home,
+        actor.home,
+        *more,
+        *its,
     )
-    return [_row(actor, row) for row in rows[:PAGE]], len(rows) > PAGE
+    ids = [row["id"] for row in found[:PAGE]]
+    if not ids:
+        return [], False
+    sql, args = _select(actor)
+    rows = await fetch(
+        f"{sql} AND r.id IN ({', '.join('{}' for _ in ids)}) ORDER BY r.updated_at DESC, r.id DESC", *args, *ids
+    )
+    return [_row(actor, row) for row in rows], len(found) > PAGE
 
 
 async def count(actor: Actor, filter: Filter) -> int:
@@ -301,7 +313,7 @@ async def referral(actor: Actor, task_id: str) -> Referral:
         row=row,
         withheld=""
         if content and row.member_name
-        else "No active consent lets the member's details out to your organization now. You still see how the referral "
+        else "No active consent lets the member’s details out to your organization now. You still see how the referral "
         "stands, and can end it.",
         basis=basis,
         person=person,

@@ -115,7 +115,7 @@ def test_nothing_leaves_unless_mou_elements_and_consent_or_loop_say_so(
         return
     covered = any(
         g.discloser == discloser and g.recipient == recipient and g.purpose == CARE and labels <= g.labels
-        and g.from_date <= TODAY and (g.until_date is None or TODAY <= g.until_date)
+        and g.from_date <= TODAY and (g.until_date is None or g.until_date >= TODAY)
         for g in rows
     )
     looped = loop and asked <= LOOP and not labels

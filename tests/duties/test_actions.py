@@ -10,6 +10,7 @@ import pytest
 from hub.db.engine import fetch, fetch_value
 from hub.directory.tables import Holiday
 from hub.duties import actions, queries
+from hub.duties.rules import FIRST_RULES
 from hub.kernel import clock
 from hub.kernel.actor import HUB
 from hub.kernel.calendar import Quarter
@@ -34,7 +35,7 @@ async def state_of(duty: str | None) -> str:
 
 
 async def test_the_first_rules_are_seeded_once(cast: Any) -> None:
-    assert await actions.seed_rules(HUB) == len(actions.FIRST_RULES)
+    assert await actions.seed_rules(HUB) == len(FIRST_RULES)
     assert await actions.seed_rules(HUB) == 0
     row = await queries.rule_in_force("referral-answer", TODAY)
     assert (row.version, row.limit, row.verified) == (1, "5 working days", False)

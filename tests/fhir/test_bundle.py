@@ -12,7 +12,9 @@ from tests.fhir.toy import BASE, CIN, Toy, patient, request_for, task_for
 P, R, T = (f"urn:uuid:00000000-0000-4000-8000-00000000000{n}" for n in (1, 2, 3))
 
 
-def entry(document: dict[str, Any], full_url: str | None = None, method: str = "POST", **request: Any) -> dict[str, Any]:
+def entry(
+    document: dict[str, Any], full_url: str | None = None, method: str = "POST", **request: Any
+) -> dict[str, Any]:
     url = document["resourceType"] if method == "POST" else f"{document['resourceType']}/{document['id']}"
     found = {"resource": document, "request": {"method": method, "url": url, **request}}
     return {"fullUrl": full_url, **found} if full_url else found

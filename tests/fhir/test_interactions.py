@@ -48,7 +48,9 @@ async def test_what_is_read_is_what_was_sent(toy: Toy) -> None:
 
 
 async def test_decimals_stay_as_they_were_written(toy: Toy) -> None:
-    body = '{"resourceType":"Patient","identifier":[{"system":"urn:ihss-hub:cin","value":"9"}],"birthDate":"1950-01-01",'
+    body = (
+        '{"resourceType":"Patient","identifier":[{"system":"urn:ihss-hub:cin","value":"9"}],"birthDate":"1950-01-01",'
+    )
     body += '"name":[{"family":"M","given":["J"]}],"extension":[{"url":"http://e.org/x","valueDecimal":1.500}]}'
     made = await toy("POST", "/fhir/Patient", content=body, headers={"Content-Type": "application/fhir+json"})
     assert '"valueDecimal":1.500' in (await toy.get(f"/fhir/Patient/{made.json()['id']}")).text
@@ -256,6 +258,8 @@ async def test_without_a_token_nothing_is_told(toy: Toy) -> None:
         ("DELETE", "/fhir/metadata", 405),
         ("GET", "/fhir/Task/$everything", 405),
         ("GET", "/fhir/Task/_history", 405),
+        ("GET", "/fhir/Task/a%00b", 404),
+        ("GET", "/fhir/Task/%27%20OR%201=1", 404),
         ("POST", "/fhir/Patient/_search", 415),
     ],
 )
@@ -288,7 +292,11 @@ async def test_the_hub_speaks_json(toy: Toy, accept: str, query: str, status: in
 
 
 async def test_a_body_of_another_type_is_refused(toy: Toy) -> None:
-    for kind, status in (("application/fhir+xml", 415), ("text/plain", 415), ("application/json; charset=latin-1", 415)):
+    for kind, status in (
+        ("application/fhir+xml", 415),
+        ("text/plain", 415),
+        ("application/json; charset=latin-1", 415),
+    ):
         answer = await toy("POST", "/fhir/Patient", content="{}", headers={"Content-Type": kind})
         assert answer.status_code == status
     assert (await toy("POST", "/fhir/Patient", json={"a": "x" * 100_001})).status_code == 413

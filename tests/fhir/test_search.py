@@ -197,8 +197,9 @@ async def test_the_self_link_says_what_was_applied(toy: Toy, stored: dict[str, s
     [
         "status:text=x", "patient:identifier=x", "authored-on:exact=2026", "family:not=x", "status:missing=yes",
         "authored-on=yesterday", "authored-on=2026-02-30", "authored-on=zz2026", "authored-on=2026-11-11T25:00:00Z",
-        "authored-on=9999-12-31", "authored-on=0000", "patient=a b", "status=,", "status=a|b|c", "status=|", "_count=-1",
-        "_count=x", "_sort=colour", "_sort=patient.name", "_total=all", "_summary=x", "_cursor=x", "_cursor=W10",
+        "authored-on=9999-12-31", "authored-on=0000", "patient=a b", "status=,", "status=a|b|c", "status=|",
+        "sent=0001-01-01T00:00:00Z", "sent=ap0001", "status=%00", "_count=-1", "_count=x",
+        "_sort=colour", "_sort=patient.name", "_total=all", "_summary=x", "_cursor=x", "_cursor=W10",
         "_include:exact=Task:focus", "&".join(["status=x"] * 201), "_id=" + ",".join(map(str, range(600))),
     ],
 )  # fmt: skip

@@ -127,7 +127,7 @@ REQUEST = Resource(
     "ServiceRequest",
     table=ServiceRequest,
     search=(
-        Token("status", system="http://hl7.org/fhir/request-status"),
+        Token("status"),
         Reference("patient", "Patient", column="member", include=True),
     ),
     member="member",
@@ -214,7 +214,7 @@ class Toy:
 
 
 @asynccontextmanager
-async def toy_hub(actor: Actor) -> AsyncIterator[Toy]:
+async def toy_hub(actor: Actor, resources: tuple[Resource, ...] = (PATIENT, REQUEST, TASK)) -> AsyncIterator[Toy]:
     said = Said()
 
     async def authenticate(request: Request[Any, Any, Any]) -> Actor:
@@ -222,7 +222,7 @@ async def toy_hub(actor: Actor) -> AsyncIterator[Toy]:
             raise Unauthenticated("An access token is needed.")
         return toy.actor
 
-    wiring = Wiring((PATIENT, REQUEST, TASK), BASE, authenticate, said.record, max_body_bytes=100_000)
+    wiring = Wiring(resources, BASE, authenticate, said.record, max_body_bytes=100_000)
     app = Litestar(list(router(wiring)), exception_handlers={Exception: handle}, openapi_config=None)
     # In the test's own event loop, where the database's connections are.
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)

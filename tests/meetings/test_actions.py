@@ -22,8 +22,9 @@ from hub.meetings.rules import Kind, QuarterState, Topic
 from hub.meetings.tables import Attendance, Meeting, MeetingEvent
 from hub.mou.tables import Agreement
 from hub.notifications.tables import Mail
-from tests.cast import Cast, executed_mou
+from tests.cast import Cast
 from tests.conftest import NOW
+from tests.meetings.build import bare_mou
 
 TODAY = date(2026, 11, 18)
 STARTS = datetime(2026, 12, 2, 18, 0, tzinfo=UTC)
@@ -139,8 +140,7 @@ async def test_who_may_only_read_meetings_schedules_none_and_the_refusal_is_in_t
 
 
 async def test_an_mou_that_is_not_in_force_has_no_quarterly_meetings(cast: Cast) -> None:
-    draft = await executed_mou(cast.sonoma, cast.laurel)
-    await Agreement.update({"state": "draft"}).where(Agreement.id == draft)
+    draft = await bare_mou(cast.sonoma, cast.laurel, "draft")
     with pytest.raises(WrongStep):
         await actions.schedule(cast.sam, draft, STARTS, 60, PLACE)
 
@@ -287,7 +287,7 @@ async def test_the_job_of_the_quarter_opens_one_duty_for_each_side_however_often
 
 
 async def test_an_mou_outside_its_term_owes_no_meeting(cast: Cast) -> None:
-    await Agreement.update({"end_date": date(2026, 10, 31)}).where(Agreement.id == cast.mou)
+    await Agreement.update({"end_date": date(2026, 10, 31), "renewal": None}).where(Agreement.id == cast.mou)
     assert await actions.open_quarter(TODAY) == 0
 
 
@@ -415,7 +415,7 @@ async def test_every_step_leaves_an_event_and_an_audit_entry_in_the_same_transac
 
 
 async def test_the_list_shows_at_once_which_mou_has_no_meeting_this_quarter(cast: Cast) -> None:
-    await executed_mou(cast.alameda, cast.laurel)
+    await bare_mou(cast.alameda, cast.laurel)
     await scheduled(cast)
     first, second = await queries.partnerships(cast.marisol, TODAY)
     assert (first.partner_name, first.state) == ("Bay Laurel", QuarterState.NONE)

@@ -17,7 +17,12 @@ NEW = {
 
 async def test_a_member_is_found_by_cin_name_and_case_number_with_the_reason(cast: Cast, web: Any) -> None:
     marisol = await web.sign_in(cast.marisol)
-    for words, reason in (("90000001a", "CIN"), ("mendoza", "name"), ("rosa mendoza", "name"), ("0100042", "case number")):
+    for words, reason in (
+        ("90000001a", "CIN"),
+        ("mendoza", "name"),
+        ("rosa mendoza", "name"),
+        ("0100042", "case number"),
+    ):
         found = await marisol.post_form("/search", {"words": words})
         assert "Rosa Mendoza" in text_of(found) and reason in text_of(found)
         assert words not in str(found.url)
@@ -50,9 +55,7 @@ async def test_without_a_consent_a_member_is_found_by_the_whole_cin_alone_and_th
     assert (await priya.post_form(f"/members/{cast.rosa}/reveal")).status_code == 403
 
 
-async def test_with_a_consent_the_partner_sees_the_member_but_not_the_countys_case_number(
-    cast: Cast, web: Any
-) -> None:
+async def test_with_a_consent_the_partner_sees_the_member_but_not_the_countys_case_number(cast: Cast, web: Any) -> None:
     await agree(cast.marisol, cast.rosa, cast.alameda, cast.poppy)
     priya = await web.sign_in(cast.priya)
     page = await priya.text(f"/members/{cast.rosa}")

@@ -26,17 +26,17 @@ def database_kind(any_database_kind: str) -> str:
 async def _record(page: Page) -> None:
     await page.get_by_role("link", name="Record an MOU").first.click()
     await page.get_by_label("Managed care plan").select_option(label="Bay Laurel Care")
-    await page.get_by_label("Takes effect on").fill("2026-11-01")
-    await page.get_by_label("Ends on", exact=False).first.fill("2027-10-31")
-    await page.get_by_label("Ends on its end date").check()
+    await page.get_by_label("Takes effect on (optional)").fill("2026-11-01")
+    await page.get_by_label("Ends on (optional)").fill("2027-10-31")
+    await page.get_by_text("Ends on its end date").click()
     await page.get_by_role("button", name="Record MOU").click()
 
 
 async def _fill_sections(page: Page) -> None:
     for section in Section:
-        await page.get_by_role("link", name=SECTION_NAMES[section], exact=True).click()
+        await page.get_by_role("main").get_by_role("link", name=SECTION_NAMES[section], exact=True).click()
         await page.get_by_label("Terms").fill("As the template asks.")
-        await page.get_by_label("This section is complete").check()
+        await page.get_by_text("This section is complete").click()
         await page.get_by_role("button", name="Save section").click()
 
 
@@ -69,7 +69,7 @@ async def test_an_mou_is_recorded_and_executed_in_the_browser_only_when_all_is_t
     for words in ("“Referrals” is empty", "named no MCP Responsible Person", "Sonoma County has not signed"):
         assert await missing.get_by_text(words).count() == 1
     assert await page.get_by_role("button", name="Execute the MOU").count() == 0
-    await page.go_back()
+    await page.goto(f"/mous/{mou}")
 
     await _fill_sections(page)
     assert await page.get_by_text("10 of 10 complete").count() == 1

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from hub.audit.actions import record_pending
 from hub.consent.actions import revoke
 from hub.db.engine import fetch, fetch_value
 from hub.db.transaction import on_refusal
-from hub.audit.actions import record_pending
 from hub.kernel import clock
 from hub.kernel.errors import Forbidden, Invalid, NotFound, Stale, WrongStep
 from hub.kernel.jsontext import decode

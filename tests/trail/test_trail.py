@@ -35,6 +35,11 @@ def test_a_cell_that_a_spreadsheet_would_compute_is_text() -> None:
     ]  # fmt: skip
 
 
+def _lately(**wanted: Any) -> LogFilter:
+    """This week: without the entries of January, when the cast was recorded."""
+    return LogFilter(**{"since": clock.today() - timedelta(days=7), **wanted})
+
+
 async def _some(cast: Any) -> None:
     read = Entry("referrals:task:read", "Task", "t-1", member=cast.rosa, counterpart=cast.poppy, basis="closed loop")
     with clock.set_to(clock.now() - timedelta(days=2)):
@@ -47,14 +52,14 @@ async def _some(cast: Any) -> None:
 
 async def test_an_organization_sees_its_acts_and_those_of_others_towards_it(cast: Any) -> None:
     await _some(cast)
-    rows = (await access_log(cast.arturo, LogFilter())).rows
+    rows = (await access_log(cast.arturo, _lately())).rows
     assert [(row.actor_name, row.organization_name) for row in rows] == [
         ("The hub", "The hub"),
         ("Golden Poppy care management", "Golden Poppy Health Plan"),
         ("Marisol Vega", "Alameda County"),
     ]
     assert rows[2].counterpart_name == "Golden Poppy Health Plan"
-    assert {row.actor_name for row in (await access_log(cast.grace, LogFilter())).rows} == {
+    assert {row.actor_name for row in (await access_log(cast.grace, _lately())).rows} == {
         "Golden Poppy care management", "Priya Raman", "Marisol Vega",
     }  # fmt: skip
 
@@ -79,7 +84,7 @@ async def test_the_log_is_not_for_everybody(cast: Any) -> None:
 )
 async def test_the_log_is_filtered(cast: Any, wanted: dict[str, str], count: int) -> None:
     await _some(cast)
-    assert len((await access_log(cast.arturo, LogFilter(**wanted))).rows) == count  # type: ignore[arg-type]
+    assert len((await access_log(cast.arturo, _lately(**wanted))).rows) == count
 
 
 async def test_the_days_of_a_filter_are_legal_dates_and_both_count(cast: Any) -> None:
@@ -97,19 +102,19 @@ async def test_pages_follow_one_another_without_a_gap(cast: Any) -> None:
     seen: list[str] = []
     before, pages = None, 0
     while True:
-        page = await access_log(cast.arturo, LogFilter(), before, size=4)
+        page = await access_log(cast.arturo, _lately(), before, size=4)
         seen += [row.subject_id or "" for row in page.rows]
         pages += 1
         if page.next is None:
             break
         before = page.next
     assert (len(seen), len(set(seen)), pages) == (14, 14, 4)
-    assert len((await access_log(cast.arturo, LogFilter(), "nonsense")).rows) == 14
+    assert len((await access_log(cast.arturo, _lately(), "nonsense")).rows) == 14
 
 
 async def test_opening_the_log_is_itself_on_record_without_the_name_that_was_typed(cast: Any) -> None:
     await open_log(cast.arturo, LogFilter(person="Rosa", outcome="refused"))
-    rows = await fetch("SELECT action, actor_id, detail FROM audit_entry")
+    rows = await fetch("SELECT action, actor_id, detail FROM audit_entry WHERE action LIKE 'trail:%'")
     assert [(row["action"], row["actor_id"]) for row in rows] == [("trail:log:read", cast.arturo.id)]
     assert "Rosa" not in rows[0]["detail"]
     assert "refused" in rows[0]["detail"]

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import structlog
 from litestar import Request, Response, get
 
+from hub.consent.queries import names_shown
 from hub.duties.queries import DutyRow
 from hub.kernel import clock
 from hub.kernel.actor import Actor
@@ -16,6 +17,7 @@ from hub.kernel.errors import Refusal
 from hub.mou import queries as mou
 from hub.referrals import drafts, queries
 from hub.referrals.actions.opening import open_list
+from hub.referrals.drafts import Draft
 from hub.referrals.pages.words import act_of, attention
 from hub.referrals.queries import PAGE, Filter, ReferralRow
 from hub.referrals.rules import Side, Status
@@ -113,7 +115,7 @@ async def _around(actor: Actor, filter: Filter) -> dict[str, Any]:
         "sides": sides,
         "partners": await queries.partners(actor),
         "hidden": {"side": _side_name(filter), "state": filter.state if filter.state != "open" else ""},
-        "drafts": [(one, await _about(actor, one)) for one in unfinished],
+        "drafts": await about(actor, unfinished),
         "has_agreement": await mou.any_in_force(actor.home, clock.today()),
     }
 
@@ -122,11 +124,17 @@ def _side_name(filter: Filter) -> str:
     return next((name for name, value in _SIDES.items() if value == filter.side), "")
 
 
-async def _about(actor: Actor, draft: drafts.Draft) -> str:
-    """What an unfinished referral is about, in a few words without the member's name."""
-    parts = len(drafts.PARTS[:3]) - len(draft.missing)
-    what = draft.service_words or "No service chosen yet"
-    return f"{what}, {parts} of {len(drafts.PARTS[:3])} parts filled in"
+async def about(actor: Actor, unfinished: list[Draft]) -> list[tuple[Draft, str]]:
+    """Each unfinished referral with what it is about: `Rosa M., Community Supports`."""
+    names = await names_shown(actor, sorted({one.member for one in unfinished if one.member}))
+    return [
+        (one, ", ".join([names.get(one.member, "Member withheld" if one.member else "No member yet"), _what(one)]))
+        for one in unfinished
+    ]
+
+
+def _what(draft: Draft) -> str:
+    return draft.service_words or "no service yet"
 
 
 ROUTES: list[Any] = [referrals]

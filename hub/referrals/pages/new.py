@@ -20,6 +20,7 @@ from hub.referrals.actions import desk
 from hub.referrals.actions.opening import search_members
 from hub.referrals.drafts import Draft
 from hub.referrals.forms import AskWhat, ChooseMember, ConsentToSend, FindMember, Need, NewDraft, Plain, Priority
+from hub.referrals.pages.lists import about
 from hub.referrals.preview import afterwards, preview
 from hub.referrals.rules import SERVICE_WORDS
 from hub.web.forms import Form
@@ -37,7 +38,7 @@ async def begin(request: Request[Any, Any, Any]) -> Response[Any]:
         request,
         "referrals/begin.html",
         title=TITLE,
-        drafts=await drafts.drafts_of(actor),
+        drafts=await about(actor, await drafts.drafts_of(actor)),
         has_agreement=await mou.any_in_force(actor.home, clock.today()),
     )
 
@@ -267,8 +268,8 @@ async def _consent_page(request: WebRequest, draft: Draft, form: Form[Any]) -> R
         return redirect(_at(draft.id), flash="Choose the member and the partner first.", tone="warning")
     found = await _covering(actor, draft)
     may_send = DataElement.CONSENT in await mou.terms(actor.home, partner.id, today)
-    if not form.raw and may_send:  # its documentation goes along unless the person says no
-        form.raw["consents"] = [one.id for one in found] if draft.consents is None else list(draft.consents)
+    if not form.raw and draft.consents:
+        form.raw["consents"] = list(draft.consents)
     return page(
         request,
         "referrals/part_consent.html",

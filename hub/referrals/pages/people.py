@@ -83,7 +83,7 @@ async def _member_page(request: WebRequest, actor: Actor, seen: SeenMember, cin:
     return page(
         request,
         "members/show.html",
-        title=seen.row.name if seen.row else f"Member {seen.cin_end}",
+        title=seen.shown,
         headers=_NOT_KEPT,
         seen=seen,
         cin=cin,

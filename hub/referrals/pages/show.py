@@ -14,7 +14,7 @@ from hub.referrals.actions.opening import open_referral
 from hub.referrals.forms import FORM_OF, Plain
 from hub.referrals.pages.words import PRIMARY, buttons, context, facts, heading
 from hub.referrals.queries import Referral
-from hub.referrals.rules import Side, Status
+from hub.referrals.rules import Side, Status, Step
 from hub.web.forms import Form
 from hub.web.page import Html, WebRequest, actor_of, page, redirect
 
@@ -36,13 +36,20 @@ async def render(request: WebRequest, found: Referral, form: Form[Any] | None = 
         context=context(found.row, duty),
         facts=facts(found),
         steps=steps,
-        primary=next((step for step in steps if step.event in PRIMARY), None) if not found.may_close else None,
+        primary=_primary(found, steps),
         needs_form=FORM_OF,
         sent="sent" in request.query_params,
         may_void=found.row.side is Side.REQUESTER
         and found.row.status not in (Status.VOID, Status.DRAFT)
         and actor.can("referral.write"),
     )
+
+
+def _primary(found: Referral, steps: list[Step]) -> Step | None:
+    """The usual act; none where the loop waits to be closed, or the member is withheld from the one who is asked."""
+    if found.may_close or (found.withheld and found.row.side is Side.OWNER):
+        return None
+    return next((step for step in steps if step.event in PRIMARY), None)
 
 
 @get("/referrals/{task_id:str}", opt={"needs": "referral.read"})

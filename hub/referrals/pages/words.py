@@ -10,9 +10,9 @@ from hub.referrals.queries import Referral, ReferralRow
 from hub.referrals.rules import CLOSURE_WORDS, ClosureReason, Event, Service, Side, Status, Step
 
 _TO = {
-    Service.IHSS_APPLICATION: "for an IHSS application",
-    Service.IHSS_REASSESSMENT: "for an IHSS reassessment",
-    Service.IHSS_DISCHARGE: "for IHSS hours after a hospital discharge",
+    Service.IHSS_APPLICATION: "to IHSS for an application",
+    Service.IHSS_REASSESSMENT: "to IHSS for a reassessment",
+    Service.IHSS_DISCHARGE: "to IHSS for hours after a hospital discharge",
     Service.ECM: "to Enhanced Care Management",
     Service.COMMUNITY_SUPPORTS: "to Community Supports",
     Service.BEHAVIORAL_HEALTH: "to behavioral health",
@@ -105,7 +105,7 @@ def facts(found: Referral) -> list[tuple[str, Any]]:
     """What is asked."""
     row = found.row
     return [
-        ("What is asked", found.asked),
+        ("Service", found.asked),
         ("Reason and need", found.need or ("Withheld" if found.withheld else "Not given")),
         ("Urgency", (row.priority or "routine").capitalize()),
         ("From", row.requester_name),
