@@ -163,7 +163,7 @@ async def executed_mou(county: str, plan: str) -> str:
             executed_on=SINCE,
             template="dhcs-ihss-2024",
             collects_consent_for_both=True,
-            created_at=datetime(2026, 1, 1, tzinfo=UTC),
+            created_at=datetime(2026, 1, 1, 17, tzinfo=UTC),
         )
     )
     for organization_id, role in ((county, "county"), (plan, "plan")):

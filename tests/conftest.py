@@ -65,9 +65,7 @@ async def _fresh_sqlite(folder: Path, keep: Path, with_cast: bool) -> str:
     if ("sqlite", with_cast) not in _Templates.made:
         template = keep / f"template-{with_cast}.sqlite"
         if with_cast:
-            shutil.copyfile(
-                (await _fresh_sqlite(keep, keep, with_cast=False)).removeprefix("sqlite:///"), template
-            )
+            shutil.copyfile((await _fresh_sqlite(keep, keep, with_cast=False)).removeprefix("sqlite:///"), template)
         await _fill(f"sqlite:///{template}", "sqlite", with_cast)
         _Templates.made["sqlite", with_cast] = str(template)
     copy = folder / "hub.sqlite"

@@ -77,9 +77,7 @@ def test_no_third_partys_code_is_committed() -> None:
 def test_the_help_of_make_names_every_target_that_a_person_may_call() -> None:
     declared = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert declared
-    said = subprocess.run(
-        ["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
+    said = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     named = re.findall(r"^  make ([a-z-]+) +\S", said, re.MULTILINE)
     assert sorted(named) == sorted(declared[1].split())
     assert {"demo", "test"} <= set(named)

@@ -19,7 +19,11 @@ PLAN, COUNTY = "plan", "county"
 def _question(**changes: object) -> Question:
     elements = changes.pop("elements", frozenset({DataElement.IDENTITY, DataElement.REFERRAL}))
     base = {
-        "discloser": PLAN, "recipient": COUNTY, "purpose": CARE, "on": TODAY, "elements": elements,
+        "discloser": PLAN,
+        "recipient": COUNTY,
+        "purpose": CARE,
+        "on": TODAY,
+        "elements": elements,
         "paths": {f"X.{e.value}": e for e in elements},
     }
     return Question(**{**base, **changes})
@@ -27,8 +31,13 @@ def _question(**changes: object) -> Question:
 
 def _grant(**changes: object) -> Grant:
     base = {
-        "consent": "c1", "discloser": PLAN, "recipient": COUNTY, "purpose": CARE, "labels": frozenset(),
-        "from_date": TODAY - timedelta(days=30), "until_date": None,
+        "consent": "c1",
+        "discloser": PLAN,
+        "recipient": COUNTY,
+        "purpose": CARE,
+        "labels": frozenset(),
+        "from_date": TODAY - timedelta(days=30),
+        "until_date": None,
     }
     return Grant(**{**base, **changes})
 
@@ -97,16 +106,35 @@ elements = st.frozensets(st.sampled_from(list(DataElement)), min_size=1)
 names = st.sampled_from(["a", "b", "c"])
 days = st.integers(-3, 3).map(lambda n: TODAY + timedelta(days=n))
 grants = st.builds(
-    _grant, discloser=names, recipient=names, purpose=st.sampled_from([CARE, "HPAYMT"]),
-    labels=st.frozensets(st.sampled_from(["ETH", "HIV"])), from_date=days, until_date=st.none() | days,
+    _grant,
+    discloser=names,
+    recipient=names,
+    purpose=st.sampled_from([CARE, "HPAYMT"]),
+    labels=st.frozensets(st.sampled_from(["ETH", "HIV"])),
+    from_date=days,
+    until_date=st.none() | days,
 )
 
 
-@given(names, names, elements, st.frozensets(st.sampled_from(["ETH", "HIV"])), st.booleans(),
-       st.none() | st.just("m1"), elements, st.lists(grants, max_size=4))
+@given(
+    names,
+    names,
+    elements,
+    st.frozensets(st.sampled_from(["ETH", "HIV"])),
+    st.booleans(),
+    st.none() | st.just("m1"),
+    elements,
+    st.lists(grants, max_size=4),
+)
 def test_nothing_leaves_unless_mou_elements_and_consent_or_loop_say_so(
-    discloser: str, recipient: str, asked: frozenset, labels: frozenset, loop: bool, agreement: str | None,
-    terms: frozenset, rows: list,
+    discloser: str,
+    recipient: str,
+    asked: frozenset,
+    labels: frozenset,
+    loop: bool,
+    agreement: str | None,
+    terms: frozenset,
+    rows: list,
 ) -> None:
     question = _question(discloser=discloser, recipient=recipient, elements=asked, labels=labels, loop=loop)
     decision = decide(question, Facts(agreement, terms, tuple(rows)))
@@ -114,8 +142,12 @@ def test_nothing_leaves_unless_mou_elements_and_consent_or_loop_say_so(
         assert decision.permitted
         return
     covered = any(
-        g.discloser == discloser and g.recipient == recipient and g.purpose == CARE and labels <= g.labels
-        and g.from_date <= TODAY and (g.until_date is None or g.until_date >= TODAY)
+        g.discloser == discloser
+        and g.recipient == recipient
+        and g.purpose == CARE
+        and labels <= g.labels
+        and g.from_date <= TODAY
+        and (g.until_date is None or g.until_date >= TODAY)
         for g in rows
     )
     looped = loop and asked <= LOOP and not labels
@@ -135,8 +167,14 @@ def test_a_discloser_that_it_names_may_record_a_consent_and_the_other_side_only_
 
 def test_what_the_page_records_is_read_back_as_it_was_meant() -> None:
     document = consent(
-        member="m", given_on=TODAY, from_date=TODAY, until_date=TODAY, organizations=(COUNTY, PLAN), two_way=True,
-        form="ASCMI", labels=("HIV",),
+        member="m",
+        given_on=TODAY,
+        from_date=TODAY,
+        until_date=TODAY,
+        organizations=(COUNTY, PLAN),
+        two_way=True,
+        form="ASCMI",
+        labels=("HIV",),
     )
     assert check(document) == []
     said = read(document)
@@ -146,7 +184,12 @@ def test_what_the_page_records_is_read_back_as_it_was_meant() -> None:
 
 def test_a_consent_with_parts_that_the_hub_cannot_honour_is_refused_by_name() -> None:
     document = consent(
-        member="m", given_on=TODAY, from_date=TODAY, until_date=None, organizations=(COUNTY, PLAN), two_way=False,
+        member="m",
+        given_on=TODAY,
+        from_date=TODAY,
+        until_date=None,
+        organizations=(COUNTY, PLAN),
+        two_way=False,
         form="ASCMI",
     )
     document["provision"]["provision"] = [{"type": "deny"}]

@@ -232,9 +232,7 @@ def _unprivileged() -> dict[str, Any]:
 def _reachable(home: Path, libraries: Path, folder: Path, who: dict[str, Any]) -> Path:
     """The server's programs where that user can run them: in place, or else copied beside the data."""
     try:
-        subprocess.run(
-            [home / "bin" / "postgres", "--version"], cwd="/", check=True, capture_output=True, **who
-        )
+        subprocess.run([home / "bin" / "postgres", "--version"], cwd="/", check=True, capture_output=True, **who)
         return home
     except (PermissionError, subprocess.CalledProcessError):
         folder.chmod(0o755)

@@ -19,7 +19,9 @@ from tests.cast import Cast
 SINCE = date(2026, 1, 1)
 
 
-async def agree(actor: Actor, member: str, discloser: str, recipient: str, *, two_way: bool = True, **changes: Any) -> str:
+async def agree(
+    actor: Actor, member: str, discloser: str, recipient: str, *, two_way: bool = True, **changes: Any
+) -> str:
     """The member agrees, and the actor records it. Returns the Consent's id."""
     said = {"given_on": SINCE, "from_date": SINCE, "until_date": None, **changes}
     stored = await record_consent(
@@ -35,15 +37,17 @@ async def referral_from_plan(cast: Cast, service: Service = Service.IHSS_APPLICA
     request = await receive_request(
         cast.poppy_system,
         document.service_request(
-            member=cast.rosa, service=service, requester=cast.poppy, performer=cast.alameda, at=at,
+            member=cast.rosa,
+            service=service,
+            requester=cast.poppy,
+            performer=cast.alameda,
+            at=at,
             need="Cannot bathe or cook alone since a fall.",
         ),
     )
     task = await receive_task(
         cast.poppy_system,
-        document.task(
-            service_request=request.id, member=cast.rosa, requester=cast.poppy, owner=cast.alameda, at=at
-        ),
+        document.task(service_request=request.id, member=cast.rosa, requester=cast.poppy, owner=cast.alameda, at=at),
     )
     return task.id
 

@@ -90,7 +90,8 @@ async def test_the_pages_are_accessible_and_fit_on_a_phone_with_long_words_too(c
     page = await chromium.open(cast.marisol, "/referrals")
     paths = [
         "/referrals", "/referrals?state=ended", "/referrals?side=incoming&state=closing", "/referrals/new",
-        f"/referrals/new/{draft}", *(f"/referrals/new/{draft}/{p}" for p in ("member", "to", "need", "consent", "check")),
+        f"/referrals/new/{draft}",
+        *(f"/referrals/new/{draft}/{part}" for part in ("member", "to", "need", "consent", "check")),
         f"/referrals/{incoming}", f"/referrals/{outgoing}?sent", f"/referrals/{ended}",
         *(f"/referrals/{incoming}/{event}" for event in ("decline", "cancel")), f"/referrals/{outgoing}/void",
         "/members", "/members/new", f"/members/{cast.rosa}", f"/members/{cast.rosa}/consents/new",

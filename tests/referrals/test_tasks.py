@@ -73,11 +73,17 @@ async def test_the_loop_closes_on_both_sides_and_every_step_is_kept(cast: Cast) 
     seen = await referral(cast.priya, task)
     assert not seen.may_close and seen.request_status == "completed"
     assert [event.title for event in reversed(seen.events)] == [
-        "Sent", "Accepted", "Work started", "Completed with an outcome",
+        "Sent",
+        "Accepted",
+        "Work started",
+        "Completed with an outcome",
     ]
     stored = await fetch("SELECT document, version FROM resource_version WHERE resource_id = {} ORDER BY version", task)
     assert [decode(row["document"])["status"] for row in stored] == [
-        "requested", "accepted", "in-progress", "completed",
+        "requested",
+        "accepted",
+        "in-progress",
+        "completed",
     ]
     assert decode(stored[-1]["document"])["output"][0]["valueReference"]["reference"].startswith("Procedure/")
 
@@ -87,13 +93,16 @@ async def test_each_step_opens_and_settles_what_is_owed(cast: Cast) -> None:
     task = await referral_from_plan(cast)
 
     async def owed() -> list[tuple[str, str, str]]:
-        rows = await fetch("SELECT rule, organization, state FROM duty WHERE subject_id = {} ORDER BY opened_on, id", task)
+        rows = await fetch(
+            "SELECT rule, organization, state FROM duty WHERE subject_id = {} ORDER BY opened_on, id", task
+        )
         return [(row["rule"], row["organization"], row["state"]) for row in rows]
 
     assert await owed() == [("referral-answer", cast.alameda, "open")]
     await take_step(cast.marisol, task, Event.ACCEPT, version=1)
     assert await owed() == [
-        ("referral-answer", cast.alameda, "met"), ("referral-progress", cast.alameda, "open"),
+        ("referral-answer", cast.alameda, "met"),
+        ("referral-progress", cast.alameda, "open"),
     ]
     await take_step(
         cast.marisol, task, Event.FAIL, version=2, reason="Moved away", closure=ClosureReason.UNABLE_TO_REACH
@@ -141,7 +150,9 @@ async def test_what_was_sent_does_not_change_and_a_plan_cannot_complete_the_coun
     task = await referral_from_plan(cast)
     document = decode(await fetch_value("SELECT document FROM task WHERE id = {}", task))
     with pytest.raises(Invalid) as refused:
-        await change_task(cast.poppy_system, task, {**document, "priority": "stat", "authoredOn": "2026-01-01T00:00:00Z"})
+        await change_task(
+            cast.poppy_system, task, {**document, "priority": "stat", "authoredOn": "2026-01-01T00:00:00Z"}
+        )
     assert [issue.where for issue in refused.value.issues] == ["Task.authoredOn", "Task.priority"]
     with pytest.raises(Forbidden):
         await change_task(cast.poppy_system, task, {**document, "status": "accepted"})
@@ -157,7 +168,9 @@ async def test_after_a_revocation_the_county_no_longer_sees_the_member_but_can_e
     await take_step(cast.priya, task, Event.DECLINE, version=1, reason="Consent was taken back.")
     back = await referral(cast.marisol, task)
     assert (back.row.status, back.row.side, back.reason) == (
-        Status.REJECTED, Side.REQUESTER, "Consent was taken back.",
+        Status.REJECTED,
+        Side.REQUESTER,
+        "Consent was taken back.",
     )
 
 
@@ -168,7 +181,11 @@ async def test_the_county_refers_to_the_plan_and_sees_its_outcome(cast: Cast) ->
     assert [row.id for row in rows] == [task] and not more
     await take_step(cast.priya, task, Event.ACCEPT, version=1)
     await take_step(
-        cast.priya, task, Event.COMPLETE, version=2, outcome=Outcome("Medically tailored meals", clock.today(), "12 weeks")
+        cast.priya,
+        task,
+        Event.COMPLETE,
+        version=2,
+        outcome=Outcome("Medically tailored meals", clock.today(), "12 weeks"),
     )
     seen = await referral(cast.marisol, task)
     assert [(done.words, done.note) for done in seen.outcomes] == [("Medically tailored meals", "12 weeks")]

@@ -80,7 +80,9 @@ class PlanSystem:
             return await http.get(f"{self.base}/fhir{path}", headers={**self.headers, **headers})
 
 
-async def register(base: str, organization: str, algorithm: str = "ES384", client_id: str = "golden-poppy-care") -> PlanSystem:
+async def register(
+    base: str, organization: str, algorithm: str = "ES384", client_id: str = "golden-poppy-care"
+) -> PlanSystem:
     """Make a key, register its public half, and sign in."""
     key: Any
     if algorithm == "ES384":

@@ -53,7 +53,14 @@ async def test_step_2_a_system_finds_out_where_to_get_a_token_and_what_works(cas
         smart = (await http.get("/fhir/.well-known/smart-configuration")).json()
     assert statement["fhirVersion"] == "4.0.1"
     assert {r["type"] for r in statement["rest"][0]["resource"]} >= {
-        "Patient", "Consent", "ServiceRequest", "Task", "Procedure", "Organization", "Practitioner", "PractitionerRole",
+        "Patient",
+        "Consent",
+        "ServiceRequest",
+        "Task",
+        "Procedure",
+        "Organization",
+        "Practitioner",
+        "PractitionerRole",
     }
     assert smart["token_endpoint"] == f"{live.base}/oauth/token"
     assert smart["token_endpoint_auth_signing_alg_values_supported"] == ["RS384", "ES384"]
@@ -225,7 +232,9 @@ async def test_step_5_the_plan_polls_each_step_finds_the_outcome_and_closes_the_
     outcome = await poppy.fhir.get("Procedure", task["output"][0]["valueReference"]["reference"].split("/")[1])
     assert outcome["code"]["text"] == "Application taken"
 
-    request = await poppy.fhir.resources("ServiceRequest").search(_id=location(answer, "ServiceRequest").split("/")[1]).get()
+    request = (
+        await poppy.fhir.resources("ServiceRequest").search(_id=location(answer, "ServiceRequest").split("/")[1]).get()
+    )
     request["status"] = "completed"
     await request.save()
     rows = await fetch("SELECT loop_closed_on FROM task WHERE id = {}", task_id)
