@@ -20,7 +20,7 @@ NOT_BEFORE = "-not-before"
 SUFFIXES = (ESCALATE, AGENDA, NOT_BEFORE)
 
 
-# Somebody waits for these: they stand at the top of their group in the work list.
+# Somebody waits for these: new ones stand on top of the work list, later on top of their group.
 ANSWERS_FIRST = ("referral-answer",)
 
 
@@ -103,8 +103,9 @@ def limit_in_words(count: int | None, unit: str | None) -> str:
 
 
 class Group(StrEnum):
-    """The parts of the work list, in their order."""
+    """The parts of the work list, in their order. What somebody newly waits for comes first."""
 
+    NEW = "new"
     OVERDUE = "overdue"
     TODAY = "today"
     WEEK = "week"
@@ -113,6 +114,7 @@ class Group(StrEnum):
 
 
 GROUP_WORDS = {
+    Group.NEW: "New, waiting for your answer",
     Group.OVERDUE: "Overdue",
     Group.TODAY: "Due today",
     Group.WEEK: "This week",
@@ -126,11 +128,13 @@ def end_of_week(today: date) -> date:
     return today + timedelta(days=6 - today.weekday())
 
 
-def group_of(due_on: date, today: date) -> Group:
+def group_of(due_on: date, today: date, rule: str = "") -> Group:
     if due_on < today:
         return Group.OVERDUE
     if due_on == today:
         return Group.TODAY
+    if rule in ANSWERS_FIRST:
+        return Group.NEW
     return Group.WEEK if due_on <= end_of_week(today) else Group.LATER
 
 

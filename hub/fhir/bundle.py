@@ -74,7 +74,7 @@ async def _all(call: Call, entries: list[Entry]) -> list[Answer]:
             await _rewrite(inside, entry, named, ids)
             answer = await _one(inside, entry)
         except Refusal as refusal:
-            raise prefixed(refusal, entry) from None
+            raise prefixed(refusal, entry, entries) from None
         answers[entry.number] = answer
         if answer.stored is not None:
             ids[entry.number] = f"{answer.stored.resource_type}/{answer.stored.id}"
@@ -96,23 +96,32 @@ def _copy(value: Document | None) -> Document | None:
     return of(value)  # type: ignore[return-value]
 
 
-def prefixed(refusal: Refusal, entry: Entry) -> Refusal:
-    """The same refusal, whose paths start at the Bundle."""
+def prefixed(refusal: Refusal, entry: Entry, entries: Sequence[Entry] = ()) -> Refusal:
+    """The same refusal, whose paths start at the Bundle.
+
+    A rule that looks at several resources may name one of another entry than the one that was being processed.
+    """
     path = f"{entry.path}.resource"
     if not refusal.issues:
         refusal.issues = (Issue(path, refusal.words, refusal.code),)
     else:
         refusal.issues = tuple(
-            one if one.where.startswith("Bundle.") else replace(one, where=_moved(path, one.where))
+            one if one.where.startswith("Bundle.") else replace(one, where=_moved(entry, entries, one.where))
             for one in refusal.issues
         )
     return refusal
 
 
-def _moved(path: str, where: str) -> str:
-    """`Task.focus` → `Bundle.entry[3].resource.focus`."""
-    inner = where.split(".", 1)[1] if "." in where else ""
-    return f"{path}.{inner}" if inner else path
+def _moved(entry: Entry, entries: Sequence[Entry], where: str) -> str:
+    """`Task.focus` → `Bundle.entry[3].resource.focus`. What is in no entry keeps its own path."""
+    named, _, inner = where.partition(".")
+    meant = entry
+    if named != entry.resource_type and inner:
+        others = [one for one in entries if one.resource_type == named and one.document is not None]
+        if len(others) != 1:
+            return where
+        meant = others[0]
+    return f"{meant.path}.resource.{inner}" if inner else f"{meant.path}.resource"
 
 
 def _check_all(call: Call, entries: list[Entry]) -> None:

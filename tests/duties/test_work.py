@@ -40,21 +40,23 @@ async def test_work_is_grouped_by_its_date_and_what_the_other_side_owes_is_apart
     for title, due in (("late", -1), ("today", 0), ("soon", 4), ("far", 5)):
         await owes(cast, title, TODAY + timedelta(days=due))
     await owes(cast, "theirs", TODAY, by="poppy", to="alameda", position="mcp_ihss_liaison")
+    await owes(cast, "referral", TODAY + timedelta(days=5), rule="referral-answer")
     work = await list_of(cast.marisol)
-    assert [titles(work, group) for group in Group] == [["late"], ["today"], ["soon"], ["far"], ["theirs"]]
-    assert [work.counts[group] for group in Group] == [1, 1, 1, 1, 1]
-    assert work.total == work.everything == 5
+    assert [titles(work, group) for group in Group] == [
+        ["referral"], ["late"], ["today"], ["soon"], ["far"], ["theirs"],
+    ]  # fmt: skip
+    assert [work.counts[group] for group in Group] == [1, 1, 1, 1, 1, 1]
+    assert work.total == work.everything == 6
 
 
-async def test_an_unanswered_referral_stands_on_top_of_its_group_and_says_why(cast: Any) -> None:
+async def test_a_new_referral_stands_on_top_of_the_list_and_says_why(cast: Any) -> None:
     await owes(cast, "nearer", TODAY + timedelta(days=1))
     await owes(cast, "referral", TODAY + timedelta(days=3), rule="referral-answer")
     await owes(cast, "newest", TODAY - timedelta(days=1))
     await owes(cast, "oldest", TODAY - timedelta(days=9))
     work = await list_of(cast.marisol)
-    assert titles(work, Group.WEEK) == ["referral", "nearer"]
-    assert titles(work, Group.OVERDUE) == ["newest", "oldest"]
-    row = work.groups[1].rows[0]
+    assert [row.title for row in work.rows] == ["referral", "newest", "oldest", "nearer"]
+    row = work.rows[0]
     assert (row.why, row.authority, row.verified) == ("A reason", "Product default", False)
     assert row.due_words == "due in 2 working days, Saturday November 21, 2026"
 

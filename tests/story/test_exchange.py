@@ -137,6 +137,8 @@ async def test_step_3_an_element_in_excess_is_named(cast: Cast, poppy: PlanSyste
     outcome = await _refused(poppy, bundle(cast))
     assert "data-elements" in _said(outcome)
     assert "Patient.telecom" in _said(outcome)
+    named = [expression for issue in outcome["issue"] for expression in issue["expression"]]
+    assert named == ["Bundle.entry[3].resource.address", "Bundle.entry[3].resource.telecom"]
 
 
 async def test_step_3_without_a_consent_the_answer_is_403_consent(cast: Cast, poppy: PlanSystem) -> None:

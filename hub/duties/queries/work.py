@@ -67,8 +67,10 @@ class _Heap:
     because: Because
 
 
+_ANSWERS = ", ".join(f"'{rule}'" for rule in ANSWERS_FIRST)
 _BUCKET = (
-    "CASE WHEN due_on < {} THEN 'overdue' WHEN due_on = {} THEN 'today' WHEN due_on <= {} THEN 'week' ELSE 'later' END"
+    f"CASE WHEN due_on < {{}} THEN 'overdue' WHEN due_on = {{}} THEN 'today' WHEN rule IN ({_ANSWERS}) THEN 'new' "
+    "WHEN due_on <= {} THEN 'week' ELSE 'later' END"
 )
 _ESCALATED_TO = "CASE WHEN escalated_on IS NOT NULL THEN escalate_position END"
 
@@ -177,7 +179,7 @@ def _fits(heaps: Iterable[_Heap]) -> tuple[str, list[Any]]:
     return " OR ".join(parts), values
 
 
-_FIRST = f"CASE WHEN d.rule IN ({', '.join(repr(rule) for rule in ANSWERS_FIRST)}) THEN 0 ELSE 1 END"
+_FIRST = f"CASE WHEN d.rule IN ({_ANSWERS}) THEN 0 ELSE 1 END"
 
 
 def _in_group(group: Group, today: date) -> tuple[str, list[Any]]:
@@ -185,18 +187,20 @@ def _in_group(group: Group, today: date) -> tuple[str, list[Any]]:
         return "d.due_on < {}", [today]
     if group is Group.TODAY:
         return "d.due_on = {}", [today]
+    if group is Group.NEW:
+        return f"d.due_on > {{}} AND d.rule IN ({_ANSWERS})", [today]
     if group is Group.WEEK:
-        return "d.due_on > {} AND d.due_on <= {}", [today, end_of_week(today)]
-    return "d.due_on > {}", [end_of_week(today)]
+        return f"d.due_on > {{}} AND d.due_on <= {{}} AND d.rule NOT IN ({_ANSWERS})", [today, end_of_week(today)]
+    return f"d.due_on > {{}} AND d.rule NOT IN ({_ANSWERS})", [end_of_week(today)]
 
 
 async def _own_rows(
     actor: Actor, heaps: dict[_Heap, Counter[Group]], group: Group, today: date, offset: int, limit: int
 ) -> list[DutyRow]:
-    """Answers that somebody waits for come first; of what is overdue the newest trouble, else the nearest date."""
+    """Answers that somebody waits for come first; of new and overdue ones the newest, else the nearest date."""
     dates, values = _in_group(group, today)
     fits, keys = _fits(heap for heap, counts in heaps.items() if counts[group])
-    order = "d.due_on DESC" if group is Group.OVERDUE else "d.due_on"
+    order = "d.due_on DESC" if group in (Group.NEW, Group.OVERDUE) else "d.due_on"
     rows = await fetch(
         f"{DUTY} WHERE d.organization = {{}} AND d.state = 'open' AND {dates} AND ({fits})"
         f" ORDER BY {_FIRST}, {order}, d.id DESC LIMIT {{}} OFFSET {{}}",
