@@ -108,7 +108,9 @@ async def _decide(world: World, pair: Pair, meeting: str, day: date, number: int
         side = "county"
         title = "Agree on one telephone number for discharges"
     by = pair.county_liaison if side == "county" else pair.plan_liaison
-    due = world.today - timedelta(days=6) if last else world.days.on_or_after(day + timedelta(days=20 + 9 * (number % 4)))
+    due = (
+        world.today - timedelta(days=6) if last else world.days.on_or_after(day + timedelta(days=20 + 9 * (number % 4)))
+    )
     due = max(due, day)
     carried = not last and number % 4 == 1 and (world.today - day).days < 130
     if carried:
@@ -145,7 +147,10 @@ async def coming(world: World, key: tuple[str, str], number: int) -> Thread:
     if day > end > today:
         day = end
     meeting = await _schedule(pair, day, number)
-    world.found.setdefault("coming_meeting", meeting)
+    if key == ("alameda", "golden-poppy"):
+        world.found["coming_meeting"] = meeting
+    yield days.at(today - timedelta(days=1), 12 + number % 4)
+    await actions.refresh_agenda(pair.county_liaison, meeting)
 
 
 def threads(world: World) -> list[Thread]:

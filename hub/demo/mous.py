@@ -208,7 +208,9 @@ async def in_signature(world: World, county_key: str, plan_key: str) -> Thread:
     await mou.agree_elements(liaison, agreement, county.id, plan.id, COUNTY_SHARES)
     await mou.agree_elements(partner, agreement, plan.id, county.id, PLAN_SHARES)
     yield days.at(days.ago(11))
-    await _name_everybody(agreement, (county, plan), (liaison, partner), add_months(world.today.replace(day=1), 1), None)
+    await _name_everybody(
+        agreement, (county, plan), (liaison, partner), add_months(world.today.replace(day=1), 1), None
+    )
     await mou.move(liaison, agreement, Event.SEND_FOR_SIGNATURE)
     yield days.at(days.ago(4))
     await _sign(agreement, plan, plan.responsible, "Chief Executive Officer")

@@ -75,7 +75,11 @@ OUTCOMES: dict[Service, tuple[str, ...]] = {
     Service.IHSS_REASSESSMENT: ("Reassessment done, hours changed", "Reassessment done, hours unchanged"),
     Service.IHSS_DISCHARGE: ("Assessment in the facility and at home done", "Hours in place on the day of discharge"),
     Service.ECM: ("Enrolled in Enhanced Care Management", "Lead care manager assigned"),
-    Service.COMMUNITY_SUPPORTS: ("Medically tailored meals, 12 weeks", "Home modification finished", "Respite arranged"),
+    Service.COMMUNITY_SUPPORTS: (
+        "Medically tailored meals, 12 weeks",
+        "Home modification finished",
+        "Respite arranged",
+    ),
     Service.BEHAVIORAL_HEALTH: ("First visit with a therapist kept", "Tele-counselling begun"),
     Service.EQUIPMENT: ("Equipment delivered and fitted", "Wheelchair repaired"),
 }

@@ -27,7 +27,11 @@ FAILURES = (
     ("The member moved to a nursing facility for good.", C.NOT_ELIGIBLE),
     ("The health care certification did not come back in time.", C.OTHER),
 )
-HOLDS = ("Waiting for the health care certification (SOC 873).", "The member is in hospital.", "Waiting for the doctor’s order.")
+HOLDS = (
+    "Waiting for the health care certification (SOC 873).",
+    "The member is in hospital.",
+    "Waiting for the doctor’s order.",
+)
 CANCELS = ("The family found another solution.", "Sent twice; the first one is being worked on.")
 
 DURATION: dict[Service, tuple[int, int]] = {

@@ -38,7 +38,9 @@ async def staged(
         world.found[name] = case.task
     for after, event in steps:
         yield days.at(days.later(sent, after), 15)
-        await case.step(event, reason="Waiting for the health care certification (SOC 873)." if event is Event.HOLD else "")
+        await case.step(
+            event, reason="Waiting for the health care certification (SOC 873)." if event is Event.HOLD else ""
+        )
 
 
 def threads(world: World) -> list[Thread]:
@@ -167,7 +169,9 @@ async def _expired(world: World) -> Thread:
     yield days.at(days.ago(230))
     pair = world.pair("alameda", "golden-poppy")
     person = await new_member(world, pair, pair.county_liaison)
-    await agree(pair, person, pair.county_liaison, discloser=pair.county.id, until_date=days.ago(230) + timedelta(days=182))
+    await agree(
+        pair, person, pair.county_liaison, discloser=pair.county.id, until_date=days.ago(230) + timedelta(days=182)
+    )
     case = Case(world, pair, person, TO_PLAN, Service.EQUIPMENT)
     yield days.at(days.ago(226))
     await case.send()
@@ -228,4 +232,3 @@ async def _in_excess(world: World) -> Thread:
     consents = (person.consent or "",)
     new = NewReferral(person.id, pair.plan.id, Service.ECM, "Needs a care manager.", consents=consents)
     await _attempt(lambda: send_referral(pair.county_liaison, new))
-

@@ -114,8 +114,7 @@ STATE_WORDS: dict[State, str] = {
     State.TERMINATED: "Terminated",
 }
 
-EDITABLE = frozenset({State.DRAFT, State.NEGOTIATION})
-"""Where the text may change. What is being signed stays as it is."""
+EDITABLE = frozenset({State.DRAFT, State.NEGOTIATION})  # what is being signed stays as it is
 BEFORE_EXECUTION = EDITABLE | {State.IN_SIGNATURE}
 IN_FORCE = frozenset({State.EXECUTED, State.IN_ANNUAL_REVIEW, State.AMENDED})
 FINAL = frozenset({State.EXPIRED, State.TERMINATED})
@@ -220,7 +219,6 @@ class Step:
 
 
 _WRITE, _SIGN = "mou.write", "mou.sign"
-
 STEPS: dict[tuple[State, Event], Step] = {
     (State.DRAFT, Event.NEGOTIATE): Step(State.NEGOTIATION, _WRITE),
     (State.DRAFT, Event.SEND_FOR_SIGNATURE): Step(State.IN_SIGNATURE, _WRITE),
