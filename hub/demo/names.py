@@ -17,7 +17,8 @@ _ORIGINS: tuple[tuple[str, str, str], ...] = (
     ("Armenian", "Anahit Hovhannes Siranush Vartan Nazeli Gevorg Araksya Karapet", "Ter-Grigoryan Hakobyan Manukian "
      "Darbinyan Khachaturian Avetisyan"),
     ("Chinese", "Mei-Ling Guoqiang Xiulan Wai-Kit Suk-Yin Jianhua Lihua Kwok-Wah", "Chan Zhao Ouyang Huang Lau Xu Tse"),
-    ("Vietnamese", "Thị Hoa|Văn Minh|Ngọc Lan|Quốc Bảo|Kim Anh|Đức Thành|Bích Thủy", "Nguyễn Trần Phạm Lê Đặng Huỳnh Vũ"),
+    ("Vietnamese", "Thị Hoa|Văn Minh|Ngọc Lan|Quốc Bảo|Kim Anh|Đức Thành|Bích Thủy",
+     "Nguyễn Trần Phạm Lê Đặng Huỳnh Vũ"),
     ("Tagalog", "Corazon Rodrigo Maricel Benigno Luzviminda Danilo Erlinda Rolando",
      "Dimaculangan Bautista Macaraeg Pangilinan Salonga Manalo Catacutan"),
     ("Russian", "Galina Vladimir Lyudmila Arkady Zinaida Boris Tamara Yefim",

@@ -36,7 +36,8 @@ PLANS: tuple[Plan, ...] = (
     Plan("manzanita", "Manzanita Health Plan", "Manzanita", "Stefan Kovac", ("Amara Njoku",), "Ruth Delacroix"),
     Plan("silver-lupine", "Silver Lupine Care", "Silver Lupine", "Noor Rahimi", ("Elliot Brandt",), "Cheng Yifan"),
     Plan("toyon", "Toyon Family Health", "Toyon", "Paloma Reyes", ("Gordon Tso",), "Ingrid Salo"),
-    Plan("valley-quail", "Valley Quail Health Plan", "Valley Quail", "Dolores Cheung", ("Mai See Her",), "Patrick Oyelaran"),
+    Plan("valley-quail", "Valley Quail Health Plan", "Valley Quail", "Dolores Cheung", ("Mai See Her",),
+         "Patrick Oyelaran"),
     Plan("yarrow", "Yarrow Community Care", "Yarrow", "Vincent Aoki", ("Hannah Strom",), "Lucía Barrientos"),
 )  # fmt: skip
 

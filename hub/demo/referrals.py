@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from hub.demo.casework import TO_COUNTY, TO_PLAN, Case, Person, agree, new_member
-from hub.demo.mous import EXECUTED
 from hub.demo.timeline import Thread
 from hub.demo.world import Pair, World
 from hub.kernel import clock

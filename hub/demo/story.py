@@ -14,7 +14,7 @@ import structlog
 from hub.db.engine import engine
 from hub.demo import meetings, mous, referrals, today
 from hub.demo.names import Members
-from hub.demo.timeline import Alone, Days, Thread, Timeline
+from hub.demo.timeline import Days, Thread, Timeline
 from hub.demo.world import World, build
 from hub.directory import queries as directory
 from hub.duties.actions import escalate_overdue
@@ -50,7 +50,7 @@ async def tell(
             await build(world, keys, start)
         days.holidays = frozenset(await directory.holidays())
     worker = Worker(
-        {**DUTY_JOBS, **MOU_JOBS, **MEETING_JOBS, **notification_jobs(settings)}, chance=chance.random, batch=50
+        {**DUTY_JOBS, **MOU_JOBS, **MEETING_JOBS, **notification_jobs(settings)}, chance=chance.random, batch=1
     )
     timeline = Timeline(days)
     for thread in _threads(world, worker):
@@ -102,15 +102,15 @@ async def _outbox(world: World, worker: Worker) -> Thread:
     """The worker goes through what was put into the outbox; in the story once a week."""
     days, day = world.days, world.today - timedelta(days=_BEFORE - 1)
     while day < world.today:
-        yield Alone(days.at(day, 6, 0))
+        yield days.at(day, 6, 0)
         await worker.drain()
         day += timedelta(days=7)
 
 
 async def _mail_server_away(world: World, worker: Worker) -> Thread:
-    """Yesterday evening the mail server did not answer: the mails of a moved meeting are given up, for a person to see."""
+    """Yesterday evening the mail server did not answer: a meeting’s mails are given up, for a person to see."""
     yesterday = world.today - timedelta(days=1)
-    yield Alone(world.days.at(yesterday, 18, 0))
+    yield world.days.at(yesterday, 18, 0)
     await worker.drain()
     if "coming_meeting" not in world.found:
         return
@@ -124,10 +124,10 @@ async def _mail_server_away(world: World, worker: Worker) -> Thread:
     async def away(payload: dict[str, Any]) -> None:
         raise Busy("The mail server does not answer.")
 
-    failing = Worker({SEND: away}, chance=world.chance.random, batch=50)
+    failing = Worker({SEND: away}, chance=world.chance.random, batch=1)
     for attempt in range(10):
         with clock.set_to(clock.now() + timedelta(minutes=15 * attempt)):
-            await failing.run_once()
+            await failing.drain()
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import random
 from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 from hub.db.engine import engine
 from hub.kernel import clock
@@ -79,7 +79,7 @@ class Timeline:
     days: Days
     _heap: list[tuple[datetime, int, bool, Thread]] = field(default_factory=list)
     _number: int = 0
-    _told_to: datetime = datetime.min.replace(tzinfo=UTC)  # nothing happens before what has been told
+    _told_to: datetime | None = None
 
     async def begin(self, thread: Thread) -> None:
         """Take up a thread: it runs until its first moment."""
@@ -93,7 +93,8 @@ class Timeline:
         alone = isinstance(moment, Alone)
         at = moment.at if isinstance(moment, Alone) else moment
         self._number += 1
-        heapq.heappush(self._heap, (max(at, self._told_to), self._number, alone, thread))
+        at = max(at, self._told_to or at)  # nothing happens before what has been told
+        heapq.heappush(self._heap, (at, self._number, alone, thread))
 
     async def run(self, progress: Callable[[float], None]) -> None:
         """Tell everything up to yesterday; what would come later is let go."""

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
 
 from hub.demo.casework import TO_COUNTY, TO_PLAN, Case, agree, new_member, take_back
+from hub.demo.referrals import HOLDS
 from hub.demo.timeline import Alone, Thread
 from hub.demo.world import Pair, World
 from hub.duties.rules import end_of_week
@@ -38,9 +39,7 @@ async def staged(
         world.found[name] = case.task
     for after, event in steps:
         yield days.at(days.later(sent, after), 15)
-        await case.step(
-            event, reason="Waiting for the health care certification (SOC 873)." if event is Event.HOLD else ""
-        )
+        await case.step(event, reason=HOLDS[0] if event is Event.HOLD else "")
 
 
 def threads(world: World) -> list[Thread]:
@@ -71,7 +70,8 @@ def threads(world: World) -> list[Thread]:
         staged(world, "golden-poppy", TO_COUNTY, S.IHSS_APPLICATION, days.later(today, -9),
                ((3, E.ACCEPT), (5, E.START)), until=week, name="consent_ends"),
         staged(world, "golden-poppy", TO_COUNTY, S.IHSS_APPLICATION, days.later(today, -8), ((2, E.ACCEPT),)),
-        staged(world, "golden-poppy", TO_PLAN, S.COMMUNITY_SUPPORTS, days.later(today, -7), ((3, E.ACCEPT), (5, E.HOLD))),
+        staged(world, "golden-poppy", TO_PLAN, S.COMMUNITY_SUPPORTS, days.later(today, -7),
+               ((3, E.ACCEPT), (5, E.HOLD))),
         _progress_due(world),
         _revoked(world),
         _refused(world),
@@ -98,7 +98,7 @@ async def _progress_due(world: World) -> Thread:
     yield days.at(days.ago(42))
     await case.step(Event.ACCEPT)
     yield days.at(held, 16)
-    await case.step(Event.HOLD, reason="Waiting for the health care certification (SOC 873).")
+    await case.step(Event.HOLD, reason=HOLDS[0])
     world.found["progress_due"] = case.task
 
 

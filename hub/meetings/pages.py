@@ -53,10 +53,14 @@ async def register(request: WebRequest) -> Html:
     )
 
 
+async def _mou_options(request: WebRequest) -> list[tuple[str, str]]:
+    known = await queries.partnerships(actor_of(request), clock.today())
+    return [(p.agreement, f"{p.partner_name} – {p.title}") for p in known if p.binding]
+
+
 async def _new_page(request: WebRequest, form: Form[NewMeeting]) -> Html:
-    actor, today = actor_of(request), clock.today()
-    known = await queries.partnerships(actor, today)
-    options = [(p.agreement, f"{p.partner_name} – {p.title}") for p in known if p.binding]
+    today = clock.today()
+    options = await _mou_options(request)
     return page(
         request,
         "meetings/new.html",
@@ -71,7 +75,9 @@ async def _new_page(request: WebRequest, form: Form[NewMeeting]) -> Html:
 @get("/meetings/new", opt=WRITE)
 async def new(request: WebRequest) -> Html:
     days = propose_days(clock.today(), await directory.holidays())
-    known = {"agreement": request.query_params.get("agreement", ""), "minutes_long": 60}
+    asked, options = request.query_params.get("agreement", ""), await _mou_options(request)
+    only = options[0][0] if len(options) == 1 else ""
+    known = {"agreement": asked or only, "minutes_long": 60}
     first = {"starts_on": days[0], "starts_at": "10:00"} if days else {}
     return await _new_page(request, Form.blank(NewMeeting, **known, **first))
 

@@ -221,7 +221,7 @@ async def test_a_form_sent_after_the_session_ended_loses_nothing(cast: Any, kit:
     assert form.status_code == 200
     assert "IHSS “MOU” &amp; more" in form.text
     assert "Two\nlines" in form.text
-    assert form.text.count(" checked") == 2
+    assert form.text.count(" checked>") == 2
     assert "What you typed is still here" in text_of(form)
 
 
