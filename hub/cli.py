@@ -98,7 +98,15 @@ def worker() -> None:
         raise click.ClickException(str(error)) from error
 
 
-# `hub demo`, and the groups `audit` and `report`, are added here.
+@main.command()
+def demo() -> None:
+    """Serve the hub with demonstration data: set up at first use, later with what it had."""
+    from hub.demo.command import run_demo
+
+    run_demo(settings(), serve_until_stopped)
+
+
+# The groups `audit` and `report` are added here.
 
 
 if __name__ == "__main__":

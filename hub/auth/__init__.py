@@ -1,1 +1,1 @@
-"""Who comes in: accounts, passwords, web sessions, the token endpoint of plans' systems, and the guard that denies by default."""
+"""Who comes in: accounts, passwords, web sessions, the API's token endpoint, and the guard that denies by default."""

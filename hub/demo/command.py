@@ -29,7 +29,7 @@ from hub.demo.marker import Folder, Found, Mark, begin, finish, look
 from hub.demo.story import tell
 from hub.kernel import clock
 from hub.kernel.ids import new_id
-from hub.settings import Settings, settings
+from hub.settings import Settings
 
 ROLE_WORDS = {
     "county_liaison": "County IHSS liaison",
@@ -43,17 +43,6 @@ ELSEWHERE = "Choose another data folder (HUB_DATA) or another, empty database (H
 
 class Refused(Exception):
     """`hub demo` does not touch what it finds; the words say what to do."""
-
-
-def make_command(serve: Callable[[Settings], None]) -> click.Command:
-    """The command, with what serves the hub (the demonstration lies below the app)."""
-
-    @click.command("demo")
-    def demo() -> None:
-        """Serve the hub with made-up counties' work: at first use it is set up, later served with what it had."""
-        run_demo(settings(), serve)
-
-    return demo
 
 
 def run_demo(own: Settings, serve: Callable[[Settings], None]) -> None:

@@ -19,7 +19,7 @@ WITHOUT = ("alameda", "blue-oak")  # nobody has scheduled this quarter's yet
 
 MINUTES = (
     "The liaisons went through the referrals of the quarter. Answers came within the agreed time in most cases; the"
-    " late ones were discharges before a weekend. Care managers report that intake staff can be reached by telephone again.",
+    " late ones were discharges before a weekend. Care managers report that intake staff answer the telephone again.",
     "Both sides looked at the members who could not be reached. Half of them had a new telephone number that the other"
     " side knew. It was agreed to look at the other side’s contact data before a referral is ended.",
     "The plan presented its numbers on Community Supports; the county presented how many applications wait for the"

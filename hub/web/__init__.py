@@ -1,0 +1,1 @@
+"""The HTML kit: pages, forms, paging, flash, error pages, headers. Knows no feature."""
