@@ -198,21 +198,27 @@ def _refresh(own: Settings, folder: Folder) -> dict[str, Any]:
 
 
 def show(accounts: dict[str, Any], own: Settings, console: Console) -> None:
-    """Who can sign in, and with what."""
-    users = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
-    for heading in ("Who", "Organization", "User name", "Password"):
-        users.add_column(heading, no_wrap=True)
-    for user in accounts["users"]:
-        who = f"{user['name']}, {ROLE_WORDS.get(user['role'], user['role'])}"
-        users.add_row(who, user["organization"], user["username"], user["password"])
-    plans = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
-    for heading in ("Plan’s system", "Client id", "Signs with"):
-        plans.add_column(heading, no_wrap=True)
+    """Who can sign in, and with what: nothing of it is ever cut off."""
+    users = _table("Sign in as", "User name", "Password")
+    for organization in dict.fromkeys(user["organization"] for user in accounts["users"]):
+        users.add_row(f"[bold]{organization}[/bold]")
+        for user in accounts["users"]:
+            if user["organization"] == organization:
+                who = ROLE_WORDS.get(user["role"], user["role"])
+                users.add_row(f"  {who}", user["username"], user["password"])
+    plans = _table("Plan’s system", "Client id", "Signs with")
     for system in accounts["systems"]:
         plans.add_row(system["organization"], system["client_id"], system["private_jwk"]["alg"])
-    console.print(f"\nThe hub, with demonstration data: {own.base}\n", style="bold")
+    console.print(f"\n[bold]The hub, with demonstration data: {own.base}[/bold]\n", soft_wrap=True)
     console.print(users)
     console.print()
     console.print(plans)
-    console.print(f"\nThe same, with the systems’ private keys: {Folder(own.data).accounts}")
+    console.print(f"\nThe same, with the systems’ private keys: {Folder(own.data).accounts}", soft_wrap=True)
     console.print("Stop with Ctrl+C; the next hub demo goes on with the same data.\n")
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 3, 0, 0))
+    for heading in headings:
+        table.add_column(heading, no_wrap=True)
+    return table
