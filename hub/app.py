@@ -22,6 +22,7 @@ from hub.audit.sealing import Sealer
 from hub.auth.guards import check_routes, deny_by_default
 from hub.auth.pages import sign_in_instead
 from hub.auth.sessions import STORE, SessionStore, WhoAsks, session_config
+from hub.consent.actions import show_names
 from hub.db.engine import Engine, bind, fetch_value, make_engine
 from hub.db.migrate import pending
 from hub.db.transaction import on_refusal
@@ -109,7 +110,7 @@ def create_app(
         exception_handlers={Exception: _face, 404: _face, 500: _face},
         before_send=[security.add_headers],
         lifespan=[_lifespan(settings, database if own else None, with_worker)],
-        state=State({"settings": settings, "load_user": load_user}),
+        state=State({"settings": settings, "load_user": load_user, "show_names": show_names}),
         request_max_body_size=settings.max_body_bytes,
         openapi_config=None,
         logging_config=None,

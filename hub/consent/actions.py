@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hub.audit.actions import Entry, Pending, record
+from hub.audit.actions import Entry, Pending, record, record_many
 from hub.consent.document import check, read, with_status
 from hub.consent.queries import consent as consent_row
+from hub.consent.queries import names_shown
 from hub.consent.rules import Decision, Ground, may_record
 from hub.consent.tables import Consent, ConsentGrant, ConsentParty
-from hub.db.documents import Stored, insert, replace
-from hub.db.engine import fetch
+from hub.db.documents import Stored, bare, insert, replace
 from hub.db.transaction import unit_of_work
 from hub.directory import queries as directory
 from hub.kernel import clock
 from hub.kernel.actor import Actor
 from hub.kernel.errors import Forbidden, Invalid, Issue, NotFound
 from hub.kernel.jsontext import decode
-from hub.members.actions import record_member
+from hub.members import queries as members
+from hub.members.actions import record_member, relation_of, serve
 from hub.mou import queries as mou
 
 _ENDED = ("inactive", "entered-in-error", "rejected")
@@ -31,12 +32,14 @@ async def record_consent(actor: Actor, document: Mapping[str, Any]) -> Stored:
     issues = check(document)
     if issues:
         raise Invalid("The Consent cannot be taken.", issues=issues)
-    member, columns, disclosers, recipients = await _resolve(document)
+    member, columns, disclosers, recipients = await _resolve(actor, document)
     await _may_record(actor, member, disclosers, recipients)
     stored = await insert(Consent, document, {**columns, "recorder": actor.home}, organization=actor.home)
     for organization in sorted(disclosers | recipients):
         await ConsentParty.insert(ConsentParty(consent=stored.id, organization=organization))
     await _grant(stored.id, member, document, disclosers, recipients)
+    if columns["status"] == "active":
+        await serve(actor, member, actor.home, relation_of(actor))
     await record(
         actor,
         Entry(
@@ -55,12 +58,14 @@ async def record_consent(actor: Actor, document: Mapping[str, Any]) -> Stored:
 async def change_consent(
     actor: Actor, consent_id: str, document: Mapping[str, Any], expected: int | None = None
 ) -> Stored:
-    """Store the next version. A status that ends it ends its grants at once; nothing else but the status may change."""
+    """Store the next version. A status that ends it ends its grants at once; nothing else but the status may change.
+
+    Each organization that it names may take it back for the member; the rest is for the one who recorded it.
+    """
     actor.require("consent.write")
     row = await consent_row(actor, consent_id)
     before = decode(row["document"])
-    kept = {k: v for k, v in before.items() if k not in ("id", "meta", "status", "text")}
-    if {k: v for k, v in document.items() if k not in ("id", "meta", "status", "text")} != kept:
+    if _content(document) != _content(before):
         raise Invalid(
             "Only the status of a Consent can change: revoke it, and record a new one.",
             issues=[Issue("Consent", "Only status can change.", "business-rule")],
@@ -70,6 +75,11 @@ async def change_consent(
         raise Invalid(
             f"A Consent cannot go from {before['status']} to {status}.",
             issues=[Issue("Consent.status", "Only an active consent can be ended; record a new one.", "business-rule")],
+        )
+    if row["recorder"] != actor.home and status != "inactive":
+        raise Forbidden(
+            "Only the one who recorded a Consent may do more than take it back (status inactive).",
+            issues=[Issue("Consent.status", "Must be inactive.", "forbidden")],
         )
     stored = await replace(
         Consent,
@@ -100,14 +110,22 @@ async def revoke(actor: Actor, consent_id: str, expected: int) -> Stored:
     return await change_consent(actor, consent_id, with_status(decode(row["document"]), "inactive"), expected)
 
 
-async def _resolve(document: Mapping[str, Any]) -> tuple[str, dict[str, Any], frozenset[str], frozenset[str]]:
+def _content(document: Mapping[str, Any]) -> dict[str, Any]:
+    """All that does not change when the status does: labels and narrative too."""
+    return {k: v for k, v in bare(document).items() if k != "status"}
+
+
+async def _resolve(
+    actor: Actor, document: Mapping[str, Any]
+) -> tuple[str, dict[str, Any], frozenset[str], frozenset[str]]:
     said = read(document)
-    member = said.patient.removeprefix("Patient/")
-    if not await fetch("SELECT id FROM member WHERE id = {}", member):
+    try:
+        member = (await members.member(actor, said.patient.removeprefix("Patient/"))).id
+    except NotFound:  # also for one whom the actor's organization does not serve
         raise Invalid(
             "The Consent's patient is not on file.",
             issues=[Issue("Consent.patient", "There is no such Patient here; create it first.", "not-found")],
-        )
+        ) from None
     columns = {
         "member": member,
         "status": said.status,
@@ -223,3 +241,15 @@ def refusal(
             ),
         ),
     )
+
+
+async def show_names(actor: Actor, members: list[str]) -> dict[str, str]:
+    """`Rosa M.` for each of these members whose name the organization may see now; each is a read in the trail."""
+    if not actor.can("member.read"):
+        return {}
+    shown = await names_shown(actor, members)
+    await record_many(
+        actor,
+        [Entry("members:member:list", "Patient", member, member=member, detail={"name": "short"}) for member in shown],
+    )
+    return shown

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from hub.consent.rules import PURPOSE_SYSTEM, SENSITIVE
+from hub.consent.rules import PURPOSE_SYSTEM
 from hub.kernel import clock
 from hub.kernel.errors import Issue
 
@@ -16,7 +16,7 @@ ROLES = {
     "IRCP": "recipient",  # information recipient
     "PRCP": "recipient",  # primary information recipient
 }
-_UNSUPPORTED = ("provision", "data", "class", "code", "action")
+_UNSUPPORTED = ("provision", "data", "dataPeriod", "class", "code", "action", "modifierExtension")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,12 @@ def check(document: Mapping[str, Any]) -> list[Issue]:
             f"The hub cannot honour provision.{name} yet, and so does not take this Consent.",
             "not-supported",
         )
+    need(
+        "modifierExtension" not in document,
+        "modifierExtension",
+        "The hub does not know this modifier, and so does not take this Consent.",
+        "not-supported",
+    )
     return found
 
 
@@ -130,9 +136,7 @@ def read(document: Mapping[str, Any]) -> Read:
         disclosers=_actors(provision, "discloser") or organizations,
         recipients=_actors(provision, "recipient"),
         purposes=purposes(document),
-        labels=tuple(
-            sorted({str(c.get("code")) for c in provision.get("securityLabel") or [] if c.get("code") in SENSITIVE})
-        ),
+        labels=tuple(sorted({str(c["code"]) for c in provision.get("securityLabel") or [] if c.get("code")})),
         data_from=_day(data_period.get("start")),
         data_until=_last_day(data_period.get("end")),
     )

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from hub.consent.rules import UNRESTRICTED
 from hub.mou.rules import DataElement as E
 
-STRUCTURE = frozenset({"resourceType", "id", "meta", "implicitRules", "language", "text", "modifierExtension"})
-"""Says nothing about the person beyond what the other parts say."""
+STRUCTURE = frozenset({"resourceType", "id", "meta", "implicitRules", "language", "text"})
+"""Says nothing about the person beyond what the other parts say. Of a narrative see `elements_of`."""
+
+_NO_MORE = ("generated", "empty")  # a narrative that, by its status, says no more than the elements do
 
 ELEMENTS: dict[str, dict[str, E]] = {
     "Patient": {
@@ -141,12 +144,15 @@ ELEMENTS: dict[str, dict[str, E]] = {
 def elements_of(document: Mapping[str, Any]) -> tuple[dict[str, E], tuple[str, ...]]:
     """Which FHIR paths of a document belong to which data element, and which paths belong to none.
 
-    `contained` resources are looked into: what they hold counts as if it stood by itself.
+    `contained` resources are looked into: what they hold counts as if it stood by itself. A narrative that was not
+    generated from the elements alone may hold any of them, and so counts as all. A modifierExtension belongs to none.
     """
     kind = str(document.get("resourceType", ""))
     known = ELEMENTS.get(kind, {})
     paths: dict[str, E] = {}
     unmapped: list[str] = []
+    if "text" in document and document["text"].get("status") not in _NO_MORE:
+        paths |= {f"{kind}.text ({element.value})": element for element in known.values()}
     for name in document:
         bare = name.removeprefix("_")
         if bare in STRUCTURE:
@@ -163,12 +169,11 @@ def elements_of(document: Mapping[str, Any]) -> tuple[dict[str, E], tuple[str, .
     return paths, tuple(unmapped)
 
 
-def labels_of(documents: Iterable[Mapping[str, Any]], sensitive: Iterable[str]) -> frozenset[str]:
-    """Sensitivity labels (DS4P codes in meta.security) that these documents carry."""
-    known = set(sensitive)
-    return frozenset(
-        str(label.get("code"))
-        for document in documents
-        for label in (document.get("meta") or {}).get("security") or []
-        if label.get("code") in known
-    )
+def labels_of(documents: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """The labels (DS4P codes in meta.security) of these documents, and of what they contain, that restrict them."""
+    found: set[str] = set()
+    for document in documents:
+        labels = (document.get("meta") or {}).get("security") or []
+        found |= {str(label.get("code") or "without a code") for label in labels}
+        found |= labels_of(document.get("contained") or [])
+    return frozenset(found - UNRESTRICTED)

@@ -125,7 +125,7 @@ async def _check_page(request: WebRequest, member_id: str, form: Form[NewConsent
         both=said.direction is Direction.BOTH,
         member=await _seen(actor, member_id),
         partner=partner,
-        labels=[SENSITIVE[label] for label in said.labels],
+        labels=[SENSITIVE.get(label, label) for label in said.labels],
         kept=_hidden(form),
     )
 
@@ -189,7 +189,7 @@ async def _consent_page(
         row=row,
         member=seen,
         state=row.state_on(clock.today()),
-        labels=[SENSITIVE[label] for label in row.labels],
+        labels=[SENSITIVE.get(label, label) for label in row.labels],
     )
 
 

@@ -25,7 +25,12 @@ SENSITIVE = {
     "SDV": "sexual assault and domestic violence",
     "HIV": "HIV and AIDS",
 }
-"""Sensitivity labels that a consent has to name before labelled data may go."""
+"""Sensitivity labels that a consent can name on the hub's form, in words."""
+
+UNRESTRICTED = frozenset({"U", "L", "M", "N", "HTEST", "SUBSETTED"})
+"""Security labels that restrict nothing: v3-Confidentiality up to normal, test data, a part of a resource. Every other
+label, also one that the hub does not know, has to be named by a consent before labelled data may go.
+"""
 
 LOOP = frozenset({DataElement.REFERRAL, DataElement.OUTCOME})
 """What goes back to a referrer so that a loop can always be closed, also after a revocation."""

@@ -33,6 +33,13 @@ def instant_text(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def bare(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What a client answers for: without the id, the version and its time, which the hub sets."""
+    meta = {k: v for k, v in (document.get("meta") or {}).items() if k not in ("versionId", "lastUpdated")}
+    body = {k: v for k, v in document.items() if k not in ("id", "meta")}
+    return {**body, "meta": meta} if meta else body
+
+
 def _with_meta(document: Mapping[str, Any], row_id: str, version: int, at: datetime) -> dict[str, Any]:
     meta = {"versionId": str(version), "lastUpdated": instant_text(at)}
     kept = {k: v for k, v in (document.get("meta") or {}).items() if k not in meta}

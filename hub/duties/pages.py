@@ -49,6 +49,9 @@ async def work(request: Request[Any, Any, Any]) -> Response[Any]:
         # The person learns on the spot that the list failed, and that it is not empty.
         _log.error("work list failed", error=type(error).__name__, exc_info=error)
         return page(request, "duties/work.html", title=TITLE, status=503, failed=True, work=None)
+    # Members are above duties: the application hands in how a short name is shown, under consent and on record.
+    members = sorted({row.member for row in found.rows if row.member})
+    names = await request.app.state["show_names"](actor, members) if members else {}
     paging = Paging.of(request, found.total, queries.PAGE)
     return page(
         request,
@@ -56,6 +59,7 @@ async def work(request: Request[Any, Any, Any]) -> Response[Any]:
         title=TITLE,
         failed=False,
         work=found,
+        names=names,
         tabs=_tabs(found, show, partner),
         show=show,
         partner=next((p for p in found.partners if p.id == partner), None),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from hub.audit.actions import Entry, record
+from hub.audit.actions import Entry, Pending, record
 from hub.db.documents import Stored, insert, replace
 from hub.db.engine import fetch
 from hub.db.transaction import unit_of_work
@@ -14,7 +14,7 @@ from hub.kernel import clock
 from hub.kernel.actor import Actor
 from hub.kernel.errors import Invalid, Issue, NotFound
 from hub.members.document import check, project
-from hub.members.rules import fold
+from hub.members.rules import CLAIMED, fold
 from hub.members.tables import Member, MemberOrganization
 
 
@@ -35,33 +35,42 @@ async def record_member(actor: Actor, document: Mapping[str, Any], case_number: 
     if found:
         row = found[0]
         if row["birth_date"] != columns["birth_date"] or fold(row["family"]) != fold(columns["family"]):
+            told = Entry("members:member:record", "Patient", row["id"], member=row["id"], basis="not the same person")
             raise Invalid(
                 "The CIN does not go with this name and birth date. Check the card; if it is right, ask the county's "
                 "IHSS liaison to look at the record.",
                 issues=[Issue("Patient.identifier", "The CIN does not go with this name and birth date.", "conflict")],
+                audit=Pending(actor, told),
             )
-        await serve(actor, row["id"], actor.home, _relation(actor))
+        await serve(actor, row["id"], actor.home, CLAIMED)
+        await record(actor, Entry("members:member:find", "Patient", row["id"], member=row["id"]))
         return Stored("Patient", row["id"], row["version"], row["updated_at"], row["document"], created=False)
     stored = await insert(Member, document, {**columns, "case_number": case_number}, organization=actor.home)
-    await serve(actor, stored.id, actor.home, _relation(actor))
+    await serve(actor, stored.id, actor.home, relation_of(actor))
     await record(actor, Entry("members:member:record", "Patient", stored.id, member=stored.id))
     return stored
 
 
-def _relation(actor: Actor) -> str:
+def relation_of(actor: Actor) -> str:
     return "county" if actor.is_county else "plan"
 
 
 @unit_of_work
 async def serve(actor: Actor, member: str, organization: str, relation: str, since: date | None = None) -> None:
-    """From now on this organization serves the member (residence, membership, a referral): it may know of them."""
+    """From now on this organization serves the member (residence, membership, a referral): it may know of them.
+
+    Who only knew the CIN, name and birth date of somebody on file has CLAIMED to serve them: it may write a consent or
+    a referral, and only that makes it one that serves them.
+    """
     known = await fetch(
-        "SELECT id FROM member_organization WHERE member = {} AND organization = {} AND until_date IS NULL",
+        "SELECT id, relation FROM member_organization WHERE member = {} AND organization = {} AND until_date IS NULL",
         member,
         organization,
     )
-    if known:
+    if known and (known[0]["relation"] != CLAIMED or relation == CLAIMED):
         return
+    if known:
+        await MemberOrganization.update({"until_date": clock.today()}).where(MemberOrganization.id == known[0]["id"])
     await MemberOrganization.insert(
         MemberOrganization(
             member=member, organization=organization, relation=relation, from_date=since or clock.today()
@@ -69,7 +78,8 @@ async def serve(actor: Actor, member: str, organization: str, relation: str, sin
     )
     await record(
         actor,
-        Entry("members:member:serve", "Patient", member, member=member, detail={"organization": organization}),
+        Entry("members:member:serve", "Patient", member, member=member, 
+            detail={"organization": organization, "relation": relation}),
     )
 
 

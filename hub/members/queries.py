@@ -8,7 +8,7 @@ from datetime import date
 from hub.db.engine import fetch
 from hub.kernel.actor import Actor
 from hub.kernel.errors import NotFound
-from hub.members.rules import fold, normal_cin
+from hub.members.rules import CLAIMED, fold, normal_cin
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +99,9 @@ async def served_by(actor: Actor, member_id: str) -> dict[str, str]:
     await member(actor, member_id)
     rows = await fetch(
         "SELECT mo.relation, o.short_name FROM member_organization mo JOIN organization o ON o.id = mo.organization "
-        "WHERE mo.member = {} AND mo.until_date IS NULL ORDER BY mo.relation, o.short_name",
+        "WHERE mo.member = {} AND mo.until_date IS NULL AND mo.relation <> {} ORDER BY mo.relation, o.short_name",
         member_id,
+        CLAIMED,
     )
     names: dict[str, list[str]] = {}
     for row in rows:

@@ -10,6 +10,9 @@ CIN_SYSTEM = "urn:ihss-hub:cin"
 IDENTIFIER_TYPES = "http://terminology.hl7.org/CodeSystem/v2-0203"
 MEDICAID_NUMBER = "MC"
 
+CLAIMED = "claimed"
+"""An organization knew somebody's CIN, name and birth date, and no more: it does not count as one that serves them."""
+
 _CIN = re.compile(r"[0-9A-Z]{9}")
 
 

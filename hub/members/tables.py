@@ -26,6 +26,6 @@ class MemberOrganization(Table, tablename="member_organization"):
     id = key()
     member = link(Member)
     organization = link(Organization)
-    relation = code()  # county | plan
+    relation = code()  # county | plan | claimed (rules.CLAIMED)
     from_date = day()
     until_date = day_or_none()

@@ -32,7 +32,7 @@ async def after_step(actor: Actor, task: Mapping[str, Any], before: Status, afte
             task,
             ANSWER,
             "Answer the referral for {service}",
-            "It came from {other} on this day and waits for your answer: accept it, or decline with a reason.",
+            "{other} waits for the answer of {owes}.",
             owner=True,
         )
     elif after in (Status.ACCEPTED, Status.IN_PROGRESS, Status.ON_HOLD):
@@ -45,7 +45,7 @@ async def after_step(actor: Actor, task: Mapping[str, Any], before: Status, afte
             task,
             CLOSE,
             "Close the loop on the referral for {service}",
-            "{other} ended it: " + words + ". Look at the outcome and close your request.",
+            "{other} ended it: " + words + ". {owes} closes its request.",
             owner=False,
         )
 
@@ -63,7 +63,7 @@ async def _open_progress(actor: Actor, task: Mapping[str, Any]) -> None:
         task,
         PROGRESS,
         "Work on the referral for {service}",
-        "You accepted it, and nothing has been recorded since.",
+        "{owes} accepted it; nothing recorded since.",
         owner=True,
         period=f"v{task['version']}",
     )
@@ -84,7 +84,7 @@ async def _open(
         counterpart=str(other),
         position=LIAISON_OF[by_id[owes]["kind"]].value,
         title=title.format(service=service),
-        why=why.format(other=by_id[other]["short_name"]),
+        why=why.format(other=by_id[other]["short_name"], owes=by_id[owes]["short_name"]),
         start=clock.today(),
         period=period,
         member=str(task["member"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.audit.actions import Entry, record
+from hub.audit.actions import Entry, record, record_many
 from hub.consent.queries import Found, SeenMember, member_seen, members_found
 from hub.kernel.actor import Actor
 from hub.kernel.errors import Forbidden
@@ -30,12 +30,11 @@ async def open_referral(actor: Actor, task_id: str) -> Referral:
 
 
 async def open_list(actor: Actor, filter: Filter) -> tuple[list[ReferralRow], int]:
-    """A page of referrals, and how many there are in all. One entry names the members whom it showed."""
+    """A page of referrals, and how many there are in all. One entry for each member whom it showed."""
     rows, _ = await referral_list(actor, filter)
     shown = sorted({row.member for row in rows if row.member_name})
-    if shown:
-        detail = {"members": shown, "state": filter.state, "side": filter.side, "page": filter.page}
-        await record(actor, Entry("referrals:task:list", "Task", member=filter.member or None, detail=detail))
+    detail = {"state": filter.state, "side": filter.side, "page": filter.page}
+    await record_many(actor, [Entry("referrals:task:list", "Task", member=member, detail=detail) for member in shown])
     return rows, await count(actor, filter)
 
 
@@ -68,6 +67,9 @@ async def reveal_cin(actor: Actor, member_id: str) -> str:
 async def search_members(actor: Actor, words: str) -> list[Found]:
     """The trail keeps whom the search showed, not what was typed."""
     found = await members_found(actor, words)
-    detail = {"members": [one.id for one in found if one.row], "withheld": [one.id for one in found if not one.row]}
-    await record(actor, Entry("members:member:search", "Patient", detail=detail))
+    entries = [
+        Entry("members:member:search", "Patient", one.id, member=one.id, detail={"withheld": not one.row})
+        for one in found
+    ]
+    await record_many(actor, entries or [Entry("members:member:search", "Patient")])
     return found
