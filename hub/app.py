@@ -16,6 +16,7 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.static_files import create_static_files_router
 from litestar.template.config import TemplateConfig
 
+from hub import exchange as composed
 from hub.audit.actions import record_pending
 from hub.audit.keys import Keys
 from hub.audit.sealing import Sealer
@@ -166,7 +167,7 @@ async def _nothing() -> AsyncIterator[None]:
 
 def make_worker(settings: Settings) -> Worker:
     """The worker with the jobs and the schedule of every feature, and the sealer of the audit trail."""
-    modules = [importlib.import_module(f"hub.{feature}.jobs") for feature in WORKING]
+    modules = [composed, *(importlib.import_module(f"hub.{feature}.jobs") for feature in WORKING)]
     handlers: dict[str, Handler] = {}
     schedule: list[Scheduled] = []
     for module in modules:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import httpx2
@@ -11,17 +12,29 @@ from litestar.types import ControllerRouterHandler
 
 from hub import __version__
 from hub.audit.actions import Entry, record_many
-from hub.auth.smart import Smart, authenticator, routes
+from hub.auth.smart import Smart, authenticator, forget_expired, routes
 from hub.consent import fhir as consent
 from hub.directory import fhir as directory
 from hub.directory.queries import load_system, system_actor
 from hub.fhir.outcome import handle
 from hub.fhir.router import router
 from hub.fhir.wiring import Wiring
+from hub.jobs.rules import Scheduled
+from hub.kernel import clock
 from hub.kernel.actor import Actor
 from hub.kernel.errors import Invalid
 from hub.referrals import fhir as referrals
 from hub.settings import Settings
+
+FORGET = "exchange:tokens:forget"
+
+
+async def _forget(_: dict[str, Any]) -> None:
+    await forget_expired(clock.now())
+
+
+JOBS = {FORGET: _forget}
+SCHEDULE = [Scheduled(FORGET, timedelta(hours=1))]
 
 RESOURCES = (*directory.RESOURCES, *consent.RESOURCES, *referrals.RESOURCES)
 PREFIXES = ("/fhir", "/oauth")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import os
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,16 +10,14 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from hub.db.engine import Engine, bind, make_engine
-from hub.db.migrate import migrate
+from hub.db.engine import Engine, bind
 from hub.kernel import clock
+from tests.kit.databases import Databases
 from tests.kit.postgres import Postgres, start_postgres
 
 # Wednesday, in the middle of a quarter: 10 o'clock in California.
 NOW = datetime(2026, 11, 18, 18, 0, tzinfo=UTC)
 CAST_SINCE = datetime(2026, 1, 1, 18, 0, tzinfo=UTC)  # when the people and the MOU of the cast were recorded
-
-_numbers = itertools.count()
 
 
 @pytest.fixture
@@ -39,52 +34,15 @@ def postgres() -> Iterator[Postgres]:
     server.stop()
 
 
-class _Templates:
-    """Migrated databases, made once by each worker and copied for every test: empty ones, and ones with the cast."""
+@pytest.fixture(scope="session")
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Databases:
+    async def build() -> Any:
+        from tests.cast import build_cast
 
-    made: dict[tuple[str, bool], str] = {}
-    cast: dict[str, Any] = {}
+        with clock.set_to(CAST_SINCE):
+            return await build_cast()
 
-
-async def _fill(url: str, kind: str, with_cast: bool) -> None:
-    from tests.cast import build_cast
-
-    engine = make_engine(url)
-    bind(engine)
-    try:
-        if with_cast:
-            with clock.set_to(CAST_SINCE):
-                _Templates.cast[kind] = await build_cast()
-        else:
-            await migrate()
-    finally:
-        await engine.close()
-
-
-async def _fresh_sqlite(folder: Path, keep: Path, with_cast: bool) -> str:
-    if ("sqlite", with_cast) not in _Templates.made:
-        template = keep / f"template-{with_cast}.sqlite"
-        if with_cast:
-            shutil.copyfile((await _fresh_sqlite(keep, keep, with_cast=False)).removeprefix("sqlite:///"), template)
-        await _fill(f"sqlite:///{template}", "sqlite", with_cast)
-        _Templates.made["sqlite", with_cast] = str(template)
-    copy = folder / "hub.sqlite"
-    shutil.copyfile(_Templates.made["sqlite", with_cast], copy)
-    return f"sqlite:///{copy}"
-
-
-async def _fresh_postgres(server: Postgres, with_cast: bool) -> str:
-    if ("postgres", with_cast) not in _Templates.made:
-        name = f"template_{os.getpid()}_{with_cast}"
-        if with_cast:
-            empty = (await _fresh_postgres(server, with_cast=False)).rsplit("/", 1)[1]
-            server.create_database(name, template=empty)
-        else:
-            server.create_database(name)
-        await _fill(server.url_for(name), "postgres", with_cast)
-        _Templates.made["postgres", with_cast] = name
-    name = f"test_{os.getpid()}_{next(_numbers)}"
-    return server.create_database(name, template=_Templates.made["postgres", with_cast])
+    return Databases(tmp_path_factory.mktemp("databases"), build)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -100,45 +58,47 @@ def any_database_kind() -> str:
 
 @pytest_asyncio.fixture
 async def database(
-    database_kind: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+    database_kind: str, databases: Databases, tmp_path: Path, request: pytest.FixtureRequest
 ) -> AsyncIterator[Engine]:
     """A migrated, empty database, bound for this test; the clock stands at NOW."""
     with_cast = "cast" in request.fixturenames
     if database_kind == "sqlite":
-        url = await _fresh_sqlite(tmp_path, tmp_path_factory.getbasetemp(), with_cast)
+        engine = await databases.sqlite(tmp_path, with_cast)
     else:
-        url = await _fresh_postgres(request.getfixturevalue("postgres"), with_cast)
-    engine = make_engine(url)
+        engine = await databases.postgres(request.getfixturevalue("postgres"), with_cast)
     bind(engine)
     with clock.set_to(NOW):
         yield engine
     await engine.close()
-    if database_kind == "postgres":
-        server: Any = request.getfixturevalue("postgres")
-        server.drop_database(url.rsplit("/", 1)[1])
 
 
 @pytest_asyncio.fixture
-async def cast(database: Engine, database_kind: str) -> Any:
+async def cast(database: Engine, database_kind: str, databases: Databases) -> Any:
     """The named people and organizations of `tests/cast.py`, with one executed MOU."""
-    return _Templates.cast[database_kind]
+    return databases.cast[database_kind]
+
+
+@pytest.fixture(scope="session")
+def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of the apps under test: keys, nothing that a test looks at."""
+    return tmp_path_factory.mktemp("data")
 
 
 @pytest_asyncio.fixture
-async def web(database: Engine, tmp_path: Path) -> AsyncIterator[Any]:
+async def web(database: Engine, data_folder: Path) -> AsyncIterator[Any]:
     """The pages without a browser: `marisol = await web.sign_in(cast.marisol)`. See `tests/web_client.py`."""
     from tests.web_client import open_web
 
-    async with open_web(database, tmp_path) as opened:
+    async with open_web(database, data_folder) as opened:
         yield opened
 
 
 @pytest_asyncio.fixture
-async def live(database: Engine, tmp_path: Path) -> AsyncIterator[Any]:
+async def live(database: Engine, data_folder: Path) -> AsyncIterator[Any]:
     """The app on a real socket (`live.base`), in this process."""
     from tests.web_client import open_live
 
-    async with open_live(database, tmp_path) as opened:
+    async with open_live(database, data_folder) as opened:
         yield opened
 
 

@@ -9,6 +9,7 @@ async def test_…(cast, web):
 from __future__ import annotations
 
 import asyncio
+import atexit
 import html
 import re
 import secrets
@@ -17,6 +18,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,7 @@ from hub.auth.queries import account_of
 from hub.auth.rules import SESSION_COOKIE
 from hub.auth.sessions import token_hash
 from hub.auth.tables import Account, WebSession
-from hub.db.engine import Engine
+from hub.db.engine import Engine, bind
 from hub.kernel import clock
 from hub.kernel.actor import Actor
 from hub.kernel.ids import new_id
@@ -181,18 +183,31 @@ class Web:
         return Visitor(self.http, actor, {SESSION_COOKIE: await session_for(actor)})
 
 
+_apps: dict[tuple[Settings, tuple[int, ...]], tuple[Litestar, Sequence[Any]]] = {}
+
+
 def make_app(engine: Engine, settings: Settings, routes: Sequence[Any] = ()) -> Litestar:
-    """The app; where a test brings pages of its own, these stand alone, with their templates in tests/web/templates."""
+    """The app; where a test brings pages of its own, these stand alone, with their templates in tests/web/templates.
+
+    One that was made for these settings serves the next test too, on that test's database: an app keeps nothing from
+    one request to the next, and making one and parsing its templates costs half a second.
+    """
+    key = (settings, tuple(map(id, routes)))
+    if key in _apps:
+        bind(engine)
+        return _apps[key][0]
     only = {"features": ("auth",)} if routes else {}
     app = create_app(settings, engine=engine, with_worker=False, routes=routes, **only)
     if routes:
         environment = app.template_engine.engine  # type: ignore[union-attr]
         environment.loader = ChoiceLoader([environment.loader, FileSystemLoader(TEMPLATES)])
+    _apps[key] = app, routes  # with the routes, so that nothing else gets their ids
     return app
 
 
 @asynccontextmanager
 async def open_web(engine: Engine, folder: Path, routes: Sequence[Any] = (), **changes: Any) -> AsyncIterator[Web]:
+    """`folder` is the data folder, the same for all tests of a worker."""
     app = make_app(engine, test_settings(folder, **changes), routes)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False, client=("203.0.113.7", 50000))
     async with _alive(app), httpx.AsyncClient(transport=transport, base_url="http://hub.test") as http:
@@ -234,11 +249,19 @@ class Live:
         return {SESSION_COOKIE: await session_for(actor)}
 
 
+@cache
+def _door() -> socket.socket:
+    """One port for all tests of a worker, so that the app has the same address in each."""
+    door = socket.socket()
+    door.bind(("127.0.0.1", 0))
+    door.listen(64)
+    atexit.register(door.close)
+    return door
+
+
 @asynccontextmanager
 async def open_live(engine: Engine, folder: Path, routes: Sequence[Any] = (), **changes: Any) -> AsyncIterator[Live]:
-    with socket.socket() as own:
-        own.bind(("127.0.0.1", 0))
-        own.listen(64)
+    with _door().dup() as own:
         base = f"http://127.0.0.1:{own.getsockname()[1]}"
         settings = test_settings(folder, base_url=base, **changes)
         app = make_app(engine, settings, routes)

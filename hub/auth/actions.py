@@ -91,8 +91,8 @@ async def sign_in(
     """
     name = normal_name(username)
     somebody = Actor(ActorKind.USER, "unknown", "Somebody not signed in", request_id=request_id, origin=origin)
-    by_address = await _count_attempt("origin", origin, BY_ADDRESS)
-    by_name = await _count_attempt("name", name, BY_NAME)
+    by_address = await count_attempt("origin", origin, BY_ADDRESS)
+    by_name = await count_attempt("name", name, BY_NAME)
     if by_address > BY_ADDRESS.attempts or by_name > BY_NAME.attempts:
         await _refuse_locked(somebody, name, origin)
     account = await account_named(name)
@@ -141,7 +141,7 @@ async def sign_out(actor: Actor, account: str) -> None:
     await record(actor, Entry("auth:session:end", "Account", account))
 
 
-async def _count_attempt(kind: str, value: str, limit: Lockout) -> int:
+async def count_attempt(kind: str, value: str, limit: Lockout) -> int:
     """Count one attempt, atomically on both databases; its number in the window.
 
     `locked_until` is when the row stops counting: the window's end, or the lock's once the limit is reached.

@@ -16,7 +16,7 @@ from litestar.exceptions import ImproperlyConfiguredException
 from litestar.handlers import BaseRouteHandler
 
 from hub.auth.capabilities import CAPABILITIES
-from hub.kernel.errors import Forbidden, Unauthenticated
+from hub.kernel.errors import Forbidden, NotFound, Unauthenticated
 from hub.web.page import WebRequest, actor_or_none, state_of
 
 _OPEN = ("public", "api")
@@ -26,6 +26,8 @@ _NOT_HELD = ("_csrf_token", "password")
 
 async def deny_by_default(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     opt = handler.opt
+    if opt.get("api") is not True and _holds_nul(connection):
+        raise NotFound("There is nothing at an address that holds a NUL.")
     if any(opt.get(key) is True for key in _OPEN):
         return
     actor = actor_or_none(connection)
@@ -42,6 +44,11 @@ async def deny_by_default(connection: ASGIConnection[Any, Any, Any, Any], handle
             f"Your role does not let you {CAPABILITIES[needs]}. "
             "Ask your organization's responsible person if you need this for your work."
         )
+
+
+def _holds_nul(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+    """PostgreSQL takes none, and no link of ours has one. The API looks for itself."""
+    return "\x00" in connection.scope["path"] or b"%00" in connection.scope["query_string"]
 
 
 async def _hold_form(connection: ASGIConnection[Any, Any, Any, Any]) -> None:

@@ -24,6 +24,8 @@ class Lockout:
 # NIST SP 800-63B-4, 3.2.2 allows at most 100 consecutive failures on an account. An office shares one address.
 BY_NAME = Lockout(attempts=5, window=timedelta(minutes=15), locked=timedelta(minutes=15))
 BY_ADDRESS = Lockout(attempts=50, window=timedelta(minutes=15), locked=timedelta(minutes=15))
+BY_CLIENT = Lockout(attempts=20, window=timedelta(minutes=15), locked=timedelta(minutes=15))
+"""How many refused assertions of one client the trail keeps in that time; nobody is locked out by a stranger's."""
 
 
 def subject_of(kind: str, value: str) -> str:

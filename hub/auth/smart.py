@@ -21,6 +21,8 @@ from litestar.types import ControllerRouterHandler
 
 from hub.audit.actions import Entry, record
 from hub.auth import smart_rules
+from hub.auth.actions import count_attempt
+from hub.auth.rules import BY_CLIENT
 from hub.auth.smart_rules import ASSERTION_TYPE, Assertion, Rejected
 from hub.auth.tables import AccessToken
 from hub.db.engine import fetch
@@ -113,6 +115,7 @@ async def issue(smart: Smart, form: dict[str, str]) -> dict[str, Any]:
     try:
         system, assertion = await _authenticated(smart, form)
     except Rejected as error:
+        await _record_refusal(smart, form, str(error))
         raise OAuthError("invalid_client", str(error), 401) from None
     actor = await smart.actor_of_system(system.id)
     if actor is None:
@@ -131,6 +134,20 @@ async def issue(smart: Smart, form: dict[str, str]) -> dict[str, Any]:
         "expires_in": smart.token_seconds,
         "scope": " ".join(scopes),
     }
+
+
+async def _record_refusal(smart: Smart, form: dict[str, str], words: str) -> None:
+    """In the trail of the organization whose client somebody tries to be. A client that nobody knows is only logged,
+    and of many refusals in a row the first are kept: the trail must not grow with what strangers send."""
+    try:
+        system = await smart.system_by_client_id(smart_rules.look(form.get("client_assertion", "")).issuer)
+    except Rejected:
+        return
+    actor = await smart.actor_of_system(system.id) if system is not None else None
+    if system is None or actor is None:
+        return
+    if await count_attempt("client", system.id, BY_CLIENT) <= BY_CLIENT.attempts:
+        await record(actor, Entry("auth:token:refuse", "System", system.id, outcome="refused", basis=words))
 
 
 async def _authenticated(smart: Smart, form: dict[str, str]) -> tuple[System, Assertion]:

@@ -62,7 +62,7 @@ def look(text: str) -> Unverified:
         raise Rejected("the assertion must be signed with RS384 or ES384")
     if not isinstance(key_id, str) or not key_id:
         raise Rejected("the assertion's header has no kid")
-    if not isinstance(issuer, str) or not issuer:
+    if not isinstance(issuer, str) or not issuer or "\x00" in issuer:
         raise Rejected("the assertion has no iss")
     if jku is not None and not isinstance(jku, str):
         raise Rejected("the assertion's jku is not the registered one")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from hub.consent.rules import PURPOSE_SYSTEM
+from hub.fhir.dates import bounds
 from hub.kernel import clock
 from hub.kernel.errors import Issue
 
@@ -46,7 +47,7 @@ def _day(text: Any) -> date | None:
         return None
     text = str(text)
     if "T" in text:
-        return clock.legal_date(datetime.fromisoformat(text.replace("Z", "+00:00")))
+        return clock.legal_date(bounds(text)[0])
     return date.fromisoformat({4: f"{text}-01-01", 7: f"{text}-01"}.get(len(text), text))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from hub.consent.document import read
 from hub.consent.elements import elements_of, labels_of
-from hub.consent.rules import CARE, SENSITIVE, Decision, Facts, Grant, Question, decide, in_force
+from hub.consent.rules import CARE, Decision, Facts, Grant, Question, decide, in_force
 from hub.db.engine import fetch
 from hub.kernel import clock
 from hub.kernel.actor import Actor
@@ -49,15 +49,20 @@ async def grants(member: str, discloser: str, recipient: str) -> tuple[Grant, ..
     return tuple(Grant(**{**row, "labels": frozenset(row["labels"].split())}) for row in rows)
 
 
-async def facts(member: str, discloser: str, recipient: str, on: date) -> Facts:
+Between = tuple[str | None, frozenset[DataElement]]
+"""An MOU in force between two organizations on a day, and what the one shares with the other under it."""
+
+
+async def between(discloser: str, recipient: str, on: date) -> Between:
     agreement = await mou.agreement_in_force(discloser, recipient, on)
+    return (agreement.id, await mou.terms(discloser, recipient, on)) if agreement else (None, frozenset())
+
+
+async def facts(member: str, discloser: str, recipient: str, on: date, known: Between | None = None) -> Facts:
+    agreement, terms = known or await between(discloser, recipient, on)
     if agreement is None:
         return Facts(None, frozenset(), ())
-    return Facts(
-        agreement.id,
-        await mou.terms(discloser, recipient, on),
-        await grants(member, discloser, recipient),
-    )
+    return Facts(agreement, terms, await grants(member, discloser, recipient))
 
 
 def question(
@@ -85,7 +90,7 @@ def question(
         frozenset(paths.values()),
         tuple(unmapped),
         paths,
-        labels_of(documents, SENSITIVE),
+        labels_of(documents),
         loop,
     )
 
@@ -116,23 +121,33 @@ def visible_patients(actor: Actor) -> tuple[str, list[Any]]:
 async def permit(actor: Actor, rows: Iterable[dict[str, Any]], asks: Iterable[Ask]) -> list[dict[str, Any]]:
     """The rows that the decision function lets out to the actor's organization, each with its `basis`."""
     let_through = []
+    known: dict[tuple[str, date], Between] = {}
     for row, ask in zip(rows, asks, strict=True):
-        decision = await may_release(
-            ask.member, ask.discloser, actor.home, [decode(row["document"])], loop=ask.loop, on=ask.on
-        )
-        if decision.permitted:
+        on = ask.on or clock.today()
+        asked = question(ask.discloser, actor.home, [decode(row["document"])], on=on, loop=ask.loop)
+        if ask.discloser == actor.home:
+            decision = decide(asked, Facts(None, frozenset(), ()))
+        else:
+            pair = (ask.discloser, on)
+            known[pair] = known.get(pair) or await between(ask.discloser, actor.home, on)
+            decision = decide(asked, await facts(ask.member, ask.discloser, actor.home, on, known[pair]))
+        if decision.permitted and (ask.discloser == actor.home or not row.get("past") or ask.past):
             let_through.append({**row, "basis": decision.basis})
     return let_through
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Whose data a row holds, who discloses them, and whether they go back to the referrer to close the loop."""
+    """Whose data a row holds, who discloses them, and whether they go back to the referrer to close the loop.
+
+    `past`: whether versions before the current one go out too. What was taken out of a record is not told any more.
+    """
 
     member: str
     discloser: str
     loop: bool = False
     on: date | None = None
+    past: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +324,9 @@ async def names_shown(actor: Actor, ids: list[str]) -> dict[str, str]:
     condition, args = visible_patients(actor)
     marks = ", ".join("{}" for _ in ids)
     rows = await fetch(
-        f"SELECT r.id, r.given, r.family FROM member r WHERE r.id IN ({marks}) AND {condition}", *ids, *args
+        f"SELECT r.id, r.source, r.given, r.family, r.document FROM member r WHERE r.id IN ({marks}) AND {condition}",
+        *ids,
+        *args,
     )
-    return {row["id"]: f"{row['given']} {row['family'][:1]}." for row in rows}
+    shown = await permit(actor, rows, [Ask(row["id"], row["source"]) for row in rows])
+    return {row["id"]: f"{row['given']} {row['family'][:1]}." for row in shown}

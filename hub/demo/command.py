@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import gc
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -157,6 +158,7 @@ def _engine(own: Settings) -> Engine:
 
 
 def _make(own: Settings, folder: Folder, console: Console) -> dict[str, Any]:
+    gc.enable()  # the command line switches it off while modules are loaded
     mark = Mark(new_id())
     folder.write(mark)
     progress = Progress(

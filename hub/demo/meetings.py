@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from hub.demo.mous import EXECUTED, executed_on
-from hub.demo.timeline import Thread
+from hub.demo.timeline import Days, Thread
 from hub.demo.world import Pair, World
 from hub.kernel import clock
 from hub.kernel.actor import Actor
@@ -54,7 +54,7 @@ async def quarter(world: World, key: tuple[str, str], which: Quarter, number: in
     days, chance = world.days, world.chance
     start = max(which.start, executed_on(days, next(one for one in EXECUTED if (one.county, one.plan) == key)))
     wanted = which.start + timedelta(days=chance.randrange(36, 62))
-    day = days.on_or_before(min(max(wanted, days.later(start, 8)), which.end))
+    day = days.on_or_before(min(max(wanted, days.later(start, 8)), which.end, world.today - timedelta(days=9)))
     yield days.at(max(days.later(day, -14), days.later(start, 1)), 11)
     if not await _in_force(world, key):
         return
@@ -77,9 +77,10 @@ async def quarter(world: World, key: tuple[str, str], which: Quarter, number: in
     items = [await _decide(world, pair, meeting, day, number + n, last=main and not n) for n in range(1 + number % 3)]
     yield days.at(days.later(day, 2), 10)
     await _minute(pair, meeting, number)
-    if chance.random() < 0.85:
-        yield days.at(days.later(day, chance.randrange(4, 24)))
-        on = days.later(day, 3)
+    if not last or chance.random() < 0.6:
+        late = not last and chance.random() < 0.08
+        on = days.later(day, chance.randrange(33, 44) if late else chance.randrange(3, 24))
+        yield days.at(on)
         where = f"https://www.{key[1]}.example/county-meetings"
         version = (await queries.meeting(pair.plan_liaison, meeting)).version
         await actions.post(pair.plan_liaison, meeting, version, posted_on=on, where=where)
@@ -135,8 +136,13 @@ def _starts(day: date, number: int) -> datetime:
     return datetime.combine(day, time(9 + number % 3, 30), clock.CALIFORNIA)
 
 
+def _nearly_over(days: Days) -> bool:
+    """In a quarter's last days its meeting has been held, and the next quarter's is what comes."""
+    return days.later(days.today, 5) > Quarter.of(days.today).end
+
+
 async def coming(world: World, key: tuple[str, str], number: int) -> Thread:
-    """This quarter's, still to come: in some days, in this quarter if it has that many left."""
+    """This quarter's, still to come; in a quarter's last days the next one's."""
     days, today = world.days, world.today
     yield days.at(days.later(today, -5 - number % 3), 14)
     if key == WITHOUT or not await _in_force(world, key):
@@ -144,7 +150,7 @@ async def coming(world: World, key: tuple[str, str], number: int) -> Thread:
     pair = world.pair(*key)
     end = days.on_or_before(Quarter.of(today).end)
     day = days.on_or_after(today + timedelta(days=6 + 2 * number))
-    if day > end > today:
+    if day > end and not _nearly_over(days):
         day = end
     meeting = await _schedule(pair, day, number)
     if key == ("alameda", "golden-poppy"):
@@ -155,11 +161,13 @@ async def coming(world: World, key: tuple[str, str], number: int) -> Thread:
 
 def threads(world: World) -> list[Thread]:
     found: list[Thread] = []
-    last = Quarter.of(world.today).previous
+    days, this = world.days, Quarter.of(world.today)
+    last = this if _nearly_over(days) else this.previous
     for number, one in enumerate(EXECUTED):
-        key, which, place = (one.county, one.plan), Quarter.of(executed_on(world.days, one)), 0
+        key, which, place = (one.county, one.plan), Quarter.of(executed_on(days, one)), 0
         while which <= last:
-            found.append(quarter(world, key, which, number + place, last=which == last))
+            if which < this or key != WITHOUT:
+                found.append(quarter(world, key, which, number + place, last=which == last))
             which, place = which.next, place + 1
         found.append(coming(world, key, number))
     return found

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from hub.demo.casework import TO_COUNTY, TO_PLAN, Case, Person, agree, new_member
+from hub.demo.mous import EXECUTED, executed_on
 from hub.demo.timeline import Thread
 from hub.demo.world import Pair, World
 from hub.kernel import clock
@@ -85,13 +86,15 @@ def threads(world: World) -> list[Thread]:
 
 async def _member(world: World, traffic: Traffic, first: int, *, again: bool) -> Thread:
     days, chance = world.days, world.chance
-    yield days.at(days.ago(first))
+    mou = next(one for one in EXECUTED if (one.county, one.plan) == (traffic.county, traffic.plan))
+    begins = max(days.ago(first), days.later(executed_on(days, mou), 1))
+    yield days.at(begins)
     pair = world.pair(traffic.county, traffic.plan)
     over_api = pair.plan.system is not None and chance.random() < 0.75
     direction = TO_COUNTY if chance.random() < 0.58 else TO_PLAN
     person = await _on_file(world, pair, direction, over_api)
     service = chance.choices(OF_THE_COUNTY, (60, 22, 18))[0] if direction == TO_COUNTY else chance.choice(OF_THE_PLAN)
-    sent = days.later(days.ago(first), chance.randrange(0, 3))
+    sent = days.later(begins, chance.randrange(0, 3))
     async for moment in referral(Case(world, pair, person, direction, service, over_api), sent):
         yield moment
     if not again:

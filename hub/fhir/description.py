@@ -34,7 +34,8 @@ A feature's `fhir.py` holds, for example:
 - Types are processed inside a Bundle by dependency, then in the order in which the descriptions are listed: list
   Patient before Consent before ServiceRequest before Task.
 - No `create` or `update`: the interaction is not offered and answers 405.
-- The rows that `permit` gets are dicts of all columns of the table (`r.*`). A row that it lets through may carry a key
+- The rows that `permit` gets are dicts of all columns of the table (`r.*`); of a history with the document, version
+  and time of each version, and `past` for all but the current one. A row that it lets through may carry a key
   `basis`; it goes into the audit entry. It may raise a Refusal itself; on a read, a row left out is 404.
 """
 

@@ -9,13 +9,14 @@ from email.utils import format_datetime, parsedate_to_datetime
 from urllib.parse import parse_qsl
 
 from hub.db.documents import Stored, instant_text
-from hub.db.engine import fetch, is_sqlite
+from hub.db.engine import fetch, fetch_value, is_sqlite
 from hub.db.transaction import unit_of_work
 from hub.fhir.asked import CURSOR, MAX_COUNT, conditions
 from hub.fhir.dates import bounds
 from hub.fhir.description import Document, Resource, Row
 from hub.fhir.parse import check
 from hub.fhir.query import Condition, all_of, refuse
+from hub.fhir.scopes import granted
 from hub.fhir.search import entry_text, join
 from hub.fhir.store import basis_of, instant, members_of, one, permitted, require, scope, select
 from hub.fhir.wiring import Answer, Call
@@ -111,7 +112,10 @@ async def _versions(call: Call, resource: Resource, row: Row, condition: Conditi
         f" WHERE v.resource_type = {{}} AND v.resource_id = {{}} AND {condition.sql}{tail}",
         resource.name, row["id"], *condition.args,
     )  # fmt: skip
-    return await permitted(call, resource, [{**row, **version} for version in kept])
+    current = row["version"]
+    return await permitted(
+        call, resource, [{**row, **version, "past": version["version"] != current} for version in kept]
+    )
 
 
 async def history(call: Call, resource_type: str, row_id: str, pairs: Sequence[tuple[str, str]]) -> Answer:
@@ -136,12 +140,12 @@ async def history(call: Call, resource_type: str, row_id: str, pairs: Sequence[t
     everything = all_of(limits)
     page = all_of([everything, Condition("v.version < {}", (before,))]) if before is not None else everything
     found = await _versions(call, resource, row, page, f" ORDER BY v.version DESC LIMIT {count + 1}")
-    all_versions = await fetch(
-        "SELECT count(*) AS n FROM resource_version v"
-        f" WHERE v.resource_type = {{}} AND v.resource_id = {{}} AND {everything.sql}",
-        resource.name, row["id"], *everything.args,
-    )  # fmt: skip
-    shown = found[:count]
+    shown, total = found[:count], None
+    if before is None and len(found) <= count:
+        total = len(found)  # exact or not given: versions that are withheld do not count
+    elif resource.permit is None:
+        sql = "SELECT count(*) AS n FROM resource_version v WHERE v.resource_type = {} AND v.resource_id = {} AND "
+        total = int(await fetch_value(sql + everything.sql, resource.name, row["id"], *everything.args))
     base = call.wiring.fhir_base
     own = f"{base}/{resource.name}/{row_id}/_history"
     query = "&".join(f"{name}={value}" for name, value in applied)
@@ -153,7 +157,7 @@ async def history(call: Call, resource_type: str, row_id: str, pairs: Sequence[t
         "history-instance", resource.name, ids=[f"{resource.name}/{row_id}"], members=members_of(resource, [row]),
         basis=basis_of(shown),
     )  # fmt: skip
-    return Answer(200, join("history", links, entries, int(all_versions[0]["n"])))
+    return Answer(200, join("history", links, entries, total))
 
 
 def _history_limit(name: str, value: str) -> Condition:
@@ -202,11 +206,26 @@ async def _create(call: Call, resource: Resource, document: Document, if_none_ex
         if len(existing) > 1:
             raise PreconditionFailed("If-None-Exist fits more than one resource.")
         if existing:
-            return answer_of(call, _as_stored(resource, existing[0]), 200)
+            return await _found(call, resource, _as_stored(resource, existing[0]))
     if resource.create is None:
         raise not_allowed(resource, "create")
     stored = await resource.create(call.actor, document, call.context)
-    return answer_of(call, stored, 201 if stored.created else 200)
+    return answer_of(call, stored, 201) if stored.created else await _found(call, resource, stored)
+
+
+async def _found(call: Call, resource: Resource, stored: Stored) -> Answer:
+    """What was on file already. Its id is needed to refer to it; the rest is a read like any other."""
+    row = None
+    if granted(call.actor.scopes, resource.name, "r") is not None:
+        row = await one(call, resource, stored.id)
+    if row is None:
+        address = f"{call.wiring.fhir_base}/{stored.resource_type}/{stored.id}"
+        return Answer(200, location=address, stored=stored)
+    await call.record(
+        "read", resource.name, ids=[f"{resource.name}/{stored.id}"], members=members_of(resource, [row]),
+        basis=basis_of([row]),
+    )  # fmt: skip
+    return answer_of(call, _as_stored(resource, row), 200)
 
 
 async def match(call: Call, resource: Resource, query: str, lock: bool = False) -> list[Row]:

@@ -11,7 +11,7 @@ from hub.db.engine import fetch, fetch_value
 from hub.fhir.asked import CURSOR, Asked, Follow, cursor_of, read
 from hub.fhir.description import Resource, Row
 from hub.fhir.outcome import issue_of, outcome
-from hub.fhir.query import Condition, all_of, column_of, sql_of
+from hub.fhir.query import Condition, all_of, column_of, refuse, sql_of
 from hub.fhir.scopes import granted
 from hub.fhir.store import basis_of, by_ids, instant, members_of, permitted, scope, select
 from hub.fhir.wiring import Answer, Call
@@ -21,6 +21,9 @@ from hub.kernel.ids import new_id
 from hub.kernel.jsontext import encode
 
 MAX_INCLUDED = 1000
+MAX_LOOKED_AT = 5000  # rows, to fill one page
+DECIDE_FREELY = 100  # the same, where each row has to be decided
+FILL = 200  # rows looked at in one go where some were withheld
 COUNT_FREELY = 1000  # a total that nobody asked for is given while it costs little
 _ROUNDS = 4
 
@@ -34,29 +37,41 @@ async def search(call: Call, resource_type: str, pairs: Sequence[tuple[str, str]
         asked = read(call, resource, pairs)
         seen = all_of([scope(call, resource, "s"), asked.condition])
         if asked.counts_only:
-            sql = f"SELECT count(*) FROM {resource.table_name} r WHERE {seen.sql}"
-            every = int(await fetch_value(sql, *seen.args))
+            every = await _every(call, resource, seen)
             await call.record("search-type", resource.name, query=query)
             return Answer(200, _bundle(call, asked, [], {}, every, None))
-        rows, more = await _page(asked, resource, seen)
-        matches = await permitted(call, resource, rows)
+        matches, more = await _page(call, asked, resource, seen)
         included = await _included(call, asked, matches)
     except Refusal as refusal:
         if refusal.status in (403, 404):
             await call.record("search-type", resource.name, query=query, outcome="refused", basis=refusal.words)
         raise
     following = None
-    if more and rows:
-        following = cursor_of([_sort_value(key.sql, key.kind, rows[-1]) for key in asked.sort])
-    total = await _total(asked, resource, seen, len(matches), len(rows) - len(matches), more)
+    if more:
+        following = cursor_of([_sort_value(key.sql, key.kind, matches[-1]) for key in asked.sort])
+    total = await _total(call, asked, resource, seen, len(matches), more)
     await _record(call, resource, matches, included, query)
     return Answer(200, _bundle(call, asked, matches, included, total, following))
 
 
-async def _page(asked: Asked, resource: Resource, seen: Condition) -> tuple[list[Row], bool]:
+async def _page(call: Call, asked: Asked, resource: Resource, seen: Condition) -> tuple[list[Row], bool]:
+    """A page of rows that the decision function lets out, and whether there are more of them.
+
+    The page is filled, so that neither its length nor its link tells of rows that are withheld.
+    """
     condition = all_of([seen, asked.after]) if asked.after else seen
-    rows = await select(resource, condition, f" ORDER BY {asked.order} LIMIT {asked.count + 1}")
-    return rows[: asked.count], len(rows) > asked.count
+    found: list[Row] = []
+    size, looked = asked.count + 1, 0
+    while True:
+        tail = f" ORDER BY {asked.order} LIMIT {size} OFFSET {looked}"
+        rows = await select(resource, condition, tail)
+        found += await permitted(call, resource, rows)
+        looked += len(rows)
+        if len(found) > asked.count or len(rows) < size:
+            return found[: asked.count], len(found) > asked.count
+        if looked > MAX_LOOKED_AT:
+            raise refuse("_count", "the search meets too much that may not be told; narrow it.", "too-costly")
+        size = max(size, FILL)
 
 
 def _sort_value(sql: str, kind: str, row: Row) -> object:
@@ -64,14 +79,24 @@ def _sort_value(sql: str, kind: str, row: Row) -> object:
     return instant(value) if kind == "instant" and value is not None else value
 
 
-async def _total(
-    asked: Asked, resource: Resource, seen: Condition, matches: int, left_out: int, more: bool
-) -> int | None:
-    """Exact or not given: where the decision function left something out, the rows no longer tell."""
-    if asked.total == "none" or left_out:
+async def _every(call: Call, resource: Resource, seen: Condition, limit: int = COUNT_FREELY) -> int | None:
+    """How many there are that may be told of; None where that would take too long to decide."""
+    if resource.permit is None:
+        return int(await fetch_value(f"SELECT count(*) FROM {resource.table_name} r WHERE {seen.sql}", *seen.args))
+    rows = await select(resource, seen, f" ORDER BY r.id LIMIT {limit + 1}")
+    return len(await permitted(call, resource, rows)) if len(rows) <= limit else None
+
+
+async def _total(call: Call, asked: Asked, resource: Resource, seen: Condition, matches: int, more: bool) -> int | None:
+    """Exact or not given: what the decision function withholds does not count."""
+    if asked.total == "none":
         return None
     if not more and asked.after is None:
         return matches
+    if resource.permit is not None:
+        if asked.total:
+            return await _every(call, resource, seen)
+        return await _every(call, resource, seen, DECIDE_FREELY) if asked.after is None else None
     inner = f"SELECT 1 AS n FROM {resource.table_name} r WHERE {seen.sql}"
     if asked.total:
         return int(await fetch_value(f"SELECT count(*) FROM ({inner}) found", *seen.args))

@@ -37,6 +37,8 @@ _PATTERNS = {
     "Id": _ID,
     "Code": re.compile(r"[^\s]+( [^\s]+)*"),
 }
+_DATES = {"Date", "DateTime", "Instant"}
+_FIRST_YEAR, _LAST_YEAR = 2, 9998  # the years at both ends leave the calendar when the zone changes
 _INTEGERS = {"Integer", "PositiveInt", "UnsignedInt", "Integer64"}
 _RELATIVE = re.compile(r"([A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(/_history/[A-Za-z0-9\-.]{1,64})?")
 _ABSOLUTE = re.compile(r"[a-z][a-z0-9+.\-]*:\S+", re.IGNORECASE)
@@ -216,6 +218,8 @@ class Walk:
         pattern = _PATTERNS.get(kind)
         if pattern and not pattern.fullmatch(value):
             self._bad(path, f"This is not a FHIR {kind[0].lower()}{kind[1:]}.", "value")
+        elif kind in _DATES and not _is_date(value):
+            self._bad(path, "There is no such date, or it lies outside what the hub can hold.", "value")
         if not value.strip():
             self._bad(path, "Holds nothing but blanks.", "value")
         codes = self.codes.get(plain) or element.codes
@@ -279,6 +283,15 @@ def _decoded(match: re.Match[str]) -> str:
         return named[word]
     code = int(word[2:], 16) if word.startswith("#x") else int(word[1:])
     return chr(code) if 31 < code < 0x110000 else ""
+
+
+def _is_date(text: str) -> bool:
+    """Whether it exists, and stays a date in every zone."""
+    try:
+        low, high = bounds(text)
+    except ValueError:
+        return False
+    return low.year >= _FIRST_YEAR and high.year <= _LAST_YEAR
 
 
 @lru_cache(maxsize=512)

@@ -78,8 +78,13 @@ async def serve(actor: Actor, member: str, organization: str, relation: str, sin
     )
     await record(
         actor,
-        Entry("members:member:serve", "Patient", member, member=member, 
-            detail={"organization": organization, "relation": relation}),
+        Entry(
+            "members:member:serve",
+            "Patient",
+            member,
+            member=member,
+            detail={"organization": organization, "relation": relation},
+        ),
     )
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from hub.db.documents import instant_text
+from hub.fhir.dates import bounds
 from hub.kernel.errors import Issue
 from hub.referrals.rules import (
     BUSINESS_STATUS,
@@ -25,6 +26,7 @@ from hub.referrals.rules import (
 TASK_CODES = "http://hl7.org/fhir/CodeSystem/task-code"
 OUTPUT_CODES = "http://hl7.org/fhir/us/sdoh-clinicalcare/CodeSystem/SDOHCC-CodeSystemTemporaryCodes"
 RESULTING_ACTIVITY = "resulting-activity"
+MAX_CODE = 128  # what a column for a code holds
 SNOMED = "http://snomed.info/sct"
 _SOCIAL_SERVICE = {"system": SNOMED, "code": "410606002", "display": "Social service procedure"}
 
@@ -122,11 +124,27 @@ def check_task(document: Mapping[str, Any]) -> list[Issue]:
             "Task.output",
             "A completed Task says what was done: an output of type resulting-activity.",
         )
+    for number, output in enumerate(document.get("output") or []):
+        _need(
+            issues,
+            "valueReference" in output or "valueCodeableConcept" in output,
+            f"Task.output[{number}].value",
+            "An output is a reference to what was done, or a code.",
+            "not-supported",
+        )
+    for number, coding in enumerate(codings(document.get("businessStatus"))):
+        _need(
+            issues,
+            len(str(coding.get("code", ""))) <= MAX_CODE,
+            f"Task.businessStatus.coding[{number}].code",
+            f"A code has at most {MAX_CODE} characters here.",
+            "too-long",
+        )
     modified, authored = document.get("lastModified"), document.get("authoredOn")
     if modified and authored:
         _need(
             issues,
-            _later(modified) >= _later(authored),
+            bounds(modified)[1] > _later(authored),
             "Task.lastModified",
             "lastModified is not before authoredOn (inv-1).",
             "invariant",
@@ -148,10 +166,8 @@ def _is_activity(output: Mapping[str, Any]) -> bool:
 
 
 def _later(text: str) -> datetime:
-    """A FHIR dateTime as an instant, for comparing; a bare date is its first moment in UTC."""
-    if "T" not in text:
-        text = {4: f"{text}-01-01", 7: f"{text}-01"}.get(len(text), text) + "T00:00:00+00:00"
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    """A FHIR dateTime as an instant, for comparing; a bare date is its first moment in California."""
+    return bounds(text)[0]
 
 
 def instant_of(text: Any) -> datetime | None:

@@ -9,9 +9,11 @@ from hub.consent.queries import Ask, granted, permit
 from hub.db.documents import Stored
 from hub.fhir.description import Date, Document, Reference, Resource, Row, Token, WriteContext
 from hub.kernel.actor import Actor
+from hub.kernel.jsontext import decode
 from hub.mou.rules import DataElement
 from hub.referrals import document
 from hub.referrals.actions import procedures, requests, tasks
+from hub.referrals.rules import Status
 from hub.referrals.tables import Procedure, ServiceRequest, Task
 
 _SDOH = "http://hl7.org/fhir/us/sdoh-clinicalcare/StructureDefinition"
@@ -27,7 +29,13 @@ def _visible_requests(actor: Actor) -> tuple[str, list[Any]]:
     ]
 
 
+def _sent(row: Row) -> bool:
+    """What was a draft is nobody else's, also when it has been sent since."""
+    return bool(decode(row["document"]).get("status") != Status.DRAFT)
+
+
 async def _permit_requests(actor: Actor, rows: list[Row], context: WriteContext) -> list[Row]:
+    rows = [row for row in rows if row["requester"] == actor.home or _sent(row)]
     return await permit(actor, rows, [Ask(row["member"], row["requester"]) for row in rows])
 
 
@@ -41,16 +49,18 @@ def _visible_tasks(actor: Actor) -> tuple[str, list[Any]]:
 
 
 async def _permit_tasks(actor: Actor, rows: list[Row], context: WriteContext) -> list[Row]:
-    """To its owner under consent; back to its requester under the closed-loop term of the day it was sent."""
-    permitted = []
+    """To its owner under consent, from when it was sent; back to its requester under the closed-loop term of that day.
+
+    Every version since then is a step that the owner was told of, or took itself.
+    """
+    theirs = [row for row in rows if row["requester"] != actor.home and _sent(row)]
+    asks = [Ask(row["member"], row["requester"], past=True) for row in theirs]
+    permitted = {(row["id"], row["version"]): row for row in await permit(actor, theirs, asks)}
     for row in rows:
-        if row["requester"] != actor.home:
-            permitted += await permit(actor, [row], [Ask(row["member"], row["requester"])])
-        elif row["sent_on"] is None:
-            permitted.append({**row, "basis": "own record"})
-        else:
-            permitted.append({**row, "basis": "own referral: closed-loop term"})
-    return permitted
+        if row["requester"] == actor.home:
+            basis = "own record" if row["sent_on"] is None else "own referral: closed-loop term"
+            permitted[row["id"], row["version"]] = {**row, "basis": basis}
+    return [permitted[key] for row in rows if (key := (row["id"], row["version"])) in permitted]
 
 
 def _visible_procedures(actor: Actor) -> tuple[str, list[Any]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from hub.consent.queries import consents_of
+from hub.consent.queries import consents_of, granted
 from hub.db.engine import fetch
 from hub.kernel.actor import Actor
+from hub.mou.rules import DataElement
 from hub.referrals.queries import EVENT_WORDS, Happened
 from hub.referrals.rules import SERVICE_WORDS, Service
 
@@ -22,11 +23,16 @@ async def history_of(actor: Actor, member: str) -> list[Happened]:
 
 
 async def _referrals(actor: Actor, member: str) -> list[Happened]:
+    told, args = granted("r.member", "r.requester", DataElement.REFERRAL, actor.home)
     rows = await fetch(
-        "SELECT e.id, e.event, e.actor_name, o.short_name, e.effective_date, e.recorded_at, e.note, t.service "
-        "FROM referral_event e JOIN task t ON t.id = e.task LEFT JOIN organization o ON o.id = e.organization "
-        "WHERE t.member = {} AND (t.requester = {} OR (t.owner = {} AND t.status <> 'draft')) "
+        f"SELECT CASE WHEN r.requester = {{}} OR e.organization = {{}} OR {told} THEN e.note END AS note, "
+        "e.id, e.event, e.actor_name, o.short_name, e.effective_date, e.recorded_at, r.service "
+        "FROM referral_event e JOIN task r ON r.id = e.task LEFT JOIN organization o ON o.id = e.organization "
+        "WHERE r.member = {} AND (r.requester = {} OR (r.owner = {} AND r.status <> 'draft')) "
         f"ORDER BY e.recorded_at DESC, e.task_version DESC LIMIT {_LATEST}",
+        actor.home,
+        actor.home,
+        *args,
         member,
         actor.home,
         actor.home,

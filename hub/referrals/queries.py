@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from hub.consent.queries import SeenMember, granted, may_release, member_seen
+from hub.consent.queries import SeenMember, granted, may_release, member_seen, names_shown
 from hub.db.engine import fetch, fetch_value
 from hub.duties.queries import DutyRow
 from hub.duties.queries.duty_rows import DUTY, duty_rows
@@ -102,6 +102,7 @@ class Happened:
     who: str
     note: str
     effective_date: date
+    own: bool = True  # done by the asker's own organization
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,21 +144,24 @@ _MINE = "(r.requester = {} OR (r.owner = {} AND r.status <> 'draft'))"
 
 
 def _select(actor: Actor) -> tuple[str, list[Any]]:
-    shown, shown_args = granted("r.member", "m.source", DataElement.IDENTITY, actor.home)
     needed, needed_args = granted("r.member", "r.requester", DataElement.REFERRAL, actor.home)
     sql = f"""SELECT r.id, r.status, r.service, r.member, m.given, m.family, m.cin, r.requester,
         q.short_name AS requester_name, r.owner, o.short_name AS owner_name, r.sent_on, r.ended_on, r.loop_closed_on,
         q.kind AS requester_kind, r.closure_reason, r.priority, r.updated_at, r.version, r.document, r.service_request,
-        CASE WHEN m.source = {{}} OR {shown} THEN 1 ELSE 0 END AS member_shown,
         CASE WHEN r.requester = {{}} OR {needed} THEN 1 ELSE 0 END AS content_shown
         FROM task r JOIN member m ON m.id = r.member JOIN organization q ON q.id = r.requester
         JOIN organization o ON o.id = r.owner
         WHERE {_MINE}"""
-    return sql, [actor.home, *shown_args, actor.home, *needed_args, actor.home, actor.home]
+    return sql, [actor.home, *needed_args, actor.home, actor.home]
 
 
-def _row(actor: Actor, row: dict[str, Any]) -> ReferralRow:
-    shown = bool(row["member_shown"])
+async def _rows(actor: Actor, rows: list[dict[str, Any]]) -> list[ReferralRow]:
+    """Lines whose members' names are shown as far as the decision function lets them out."""
+    shown = await names_shown(actor, list(dict.fromkeys(row["member"] for row in rows)))
+    return [_row(actor, row, row["member"] in shown) for row in rows]
+
+
+def _row(actor: Actor, row: dict[str, Any], shown: bool) -> ReferralRow:
     return ReferralRow(
         id=row["id"],
         status=Status(row["status"]),
@@ -241,7 +245,7 @@ async def referral_list(actor: Actor, filter: Filter) -> tuple[list[ReferralRow]
     rows = await fetch(
         f"{sql} AND r.id IN ({', '.join('{}' for _ in ids)}) ORDER BY r.updated_at DESC, r.id DESC", *args, *ids
     )
-    return [_row(actor, row) for row in rows], len(found) > PAGE
+    return await _rows(actor, rows), len(found) > PAGE
 
 
 async def count(actor: Actor, filter: Filter) -> int:
@@ -286,14 +290,14 @@ async def next_duties(actor: Actor, ids: list[str]) -> dict[str, DutyRow]:
 async def referral(actor: Actor, task_id: str) -> Referral:
     """Raises `NotFound` also for a referral whose party the actor's organization is not.
 
-    Lists go by the joined terms and grants; what one page shows of a member is what the decision function permits.
+    What the page shows of a member is what the decision function permits.
     """
     actor.require("referral.read")
     sql, args = _select(actor)
     rows = await fetch(f"{sql} AND r.id = {{}}", *args, task_id)
     if not rows:
         raise NotFound("There is no such referral of your organization.")
-    raw, row = rows[0], _row(actor, rows[0])
+    raw, row = rows[0], (await _rows(actor, rows))[0]
     document = decode(raw["document"])
     requests = await fetch(
         "SELECT status, code_text, document FROM service_request WHERE id = {}", raw["service_request"]
@@ -307,6 +311,7 @@ async def referral(actor: Actor, task_id: str) -> Referral:
     person = await _person(actor, row.member)
     if person is not None and person.row is None:
         row = replace(row, member_name=None, cin_end=None)
+    events = await _events(actor, task_id)
     need = "; ".join(c.get("text", "") for c in asked.get("reasonCode") or [])
     steps = steps_open_to(row.status, row.side) if actor.can("referral.write") else []
     return Referral(
@@ -319,9 +324,9 @@ async def referral(actor: Actor, task_id: str) -> Referral:
         person=person,
         need=need if content else "",
         asked=request["code_text"] if content else SERVICE_WORDS[row.service],
-        reason=str((document.get("statusReason") or {}).get("text", "")),
+        reason=str((document.get("statusReason") or {}).get("text", "")) if content or _own_end(actor, events) else "",
         outcomes=await _outcomes(actor, row, outputs(document)),
-        events=await _events(task_id),
+        events=events if content else tuple(one if one.own else replace(one, note="") for one in events),
         steps=tuple(steps),
         may_close=row.side is Side.REQUESTER and row.waits_for_closing and actor.can("referral.write"),
         request=raw["service_request"],
@@ -359,10 +364,15 @@ async def _outcomes(actor: Actor, row: ReferralRow, ids: list[str]) -> tuple[Don
     return tuple(found)
 
 
-async def _events(task_id: str) -> tuple[Happened, ...]:
+def _own_end(actor: Actor, events: tuple[Happened, ...]) -> bool:
+    """Whether it was the actor's own organization that gave the reason why a referral stands where it does."""
+    return next((one.own for one in events if one.note), False)
+
+
+async def _events(actor: Actor, task_id: str) -> tuple[Happened, ...]:
     """Newest first."""
     rows = await fetch(
-        "SELECT e.id, e.event, e.actor_name, o.short_name, e.channel, e.effective_date, e.recorded_at, e.note "
+        "SELECT e.id, e.event, e.organization, e.actor_name, o.short_name, e.effective_date, e.recorded_at, e.note "
         "FROM referral_event e LEFT JOIN organization o ON o.id = e.organization WHERE e.task = {} "
         "ORDER BY e.recorded_at DESC, e.task_version DESC",
         task_id,
@@ -375,6 +385,7 @@ async def _events(task_id: str) -> tuple[Happened, ...]:
             who=f"{row['actor_name']}, {row['short_name']}" if row["short_name"] else row["actor_name"],
             note=row["note"] or "",
             effective_date=row["effective_date"],
+            own=row["organization"] == actor.home,
         )
         for row in rows
     )

@@ -58,7 +58,8 @@ class Form(Generic[M]):
         for name in dict.fromkeys(key for key, _ in sent.multi_items()):
             values = sent.getall(name)
             files = [value for value in values if isinstance(value, UploadFile)]
-            texts = [str(value) for value in values if not isinstance(value, UploadFile)]
+            # Nobody types a NUL, and PostgreSQL keeps none.
+            texts = [str(value).replace("\x00", "") for value in values if not isinstance(value, UploadFile)]
             if files:
                 form.files[name] = files[0]
             if texts and name not in _OWN_FIELDS:

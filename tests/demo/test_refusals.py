@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import socket
 from collections.abc import Awaitable, Callable, Iterator
@@ -197,6 +198,7 @@ def test_the_command_prints_the_refusal_and_ends_with_an_error(tmp_path: Path, m
     on(own, somebodys_county)
     monkeypatch.setattr(hub.cli, "settings", lambda: own)
     done = CliRunner().invoke(hub.cli.main, ["demo"])
+    gc.enable()  # the command leaves it off until it serves
     assert done.exit_code == 1 and "did not make" in done.output
 
 

@@ -1,4 +1,4 @@
-"""What an adversarial partner's system tries: to learn of members and referrals, or to change them, without authority."""
+"""What a hostile partner's system tries: to learn of members and referrals, or to change them, without authority."""
 
 from __future__ import annotations
 

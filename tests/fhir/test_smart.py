@@ -239,3 +239,13 @@ async def test_keys_may_lie_at_the_registered_address(tokens: Tokens) -> None:
 async def test_each_token_is_in_the_audit_trail(tokens: Tokens) -> None:
     await tokens.token()
     assert await fetch_value("SELECT count(*) FROM audit_entry WHERE action = {}", "auth:token:issue") == 1
+
+
+async def test_the_trail_keeps_the_first_refusals_of_a_client_and_none_of_strangers(tokens: Tokens) -> None:
+    for _ in range(25):
+        assert (await tokens.ask(tokens.sign(tokens.claims(aud="https://elsewhere.example")))).status_code == 401
+    counted = "SELECT count(*) FROM audit_entry WHERE action = 'auth:token:refuse'"
+    assert await fetch_value(counted) == 20
+    tokens.known = False
+    assert (await tokens.ask(tokens.sign(tokens.claims()))).status_code == 401
+    assert await fetch_value(counted) == 20

@@ -25,14 +25,14 @@ def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest_asyncio.fixture
-async def kit(database: Engine, tmp_path: Path) -> AsyncIterator[Web]:
-    async with open_web(database, tmp_path, ROUTES) as opened:
+async def kit(database: Engine, data_folder: Path) -> AsyncIterator[Web]:
+    async with open_web(database, data_folder, ROUTES) as opened:
         yield opened
 
 
 @pytest_asyncio.fixture
-async def kit_live(database: Engine, tmp_path: Path) -> AsyncIterator[Live]:
-    async with open_live(database, tmp_path, ROUTES) as opened:
+async def kit_live(database: Engine, data_folder: Path) -> AsyncIterator[Live]:
+    async with open_live(database, data_folder, ROUTES) as opened:
         yield opened
 
 

@@ -12,8 +12,8 @@ from hub.db.documents import Stored, insert, replace
 from hub.db.engine import fetch
 from hub.db.transaction import unit_of_work
 from hub.kernel.actor import Actor
-from hub.kernel.errors import Invalid, NotFound
-from hub.referrals.actions.references import member_of, unknown
+from hub.kernel.errors import Forbidden, Invalid, Issue, NotFound
+from hub.referrals.actions.references import member_of, organization_of, unknown
 from hub.referrals.document import check_procedure, id_of, reference
 from hub.referrals.tables import Procedure
 
@@ -25,6 +25,7 @@ def _project(document: Mapping[str, Any]) -> dict[str, Any]:
 
 async def _based_on(actor: Actor, document: Mapping[str, Any], member: str) -> str | None:
     """The ServiceRequest that it carries out: one that the actor's organization was asked for, or asked itself."""
+    found = []
     for based in document.get("basedOn") or []:
         row_id = id_of(str(based.get("reference", "")), "ServiceRequest")
         rows = await fetch(
@@ -36,8 +37,21 @@ async def _based_on(actor: Actor, document: Mapping[str, Any], member: str) -> s
         )
         if not rows:
             raise unknown("Procedure.basedOn", "There is no such ServiceRequest for this member here.")
-        return str(rows[0]["id"])
-    return None
+        found.append(str(rows[0]["id"]))
+    return found[0] if found else None
+
+
+async def _check_who_did_it(actor: Actor, document: Mapping[str, Any]) -> None:
+    """Nobody records what another organization did."""
+    named = [(f"performer[{n}].{role}", one.get(role)) for n, one in enumerate(document.get("performer") or [])
+             for role in ("actor", "onBehalfOf")]  # fmt: skip
+    for where, said in [*named, *((role, document.get(role)) for role in ("recorder", "asserter"))]:
+        text = str((said or {}).get("reference", ""))
+        if not text.startswith(("Organization/", "PractitionerRole/")):
+            continue
+        if await organization_of(text, f"Procedure.{where}") != actor.home:
+            words = "Only what your own organization did can be recorded."
+            raise Forbidden(words, issues=[Issue(f"Procedure.{where}", words, "forbidden")])
 
 
 @unit_of_work
@@ -48,6 +62,7 @@ async def receive_procedure(actor: Actor, document: Mapping[str, Any]) -> Stored
         raise Invalid("The Procedure cannot be taken.", issues=issues)
     await require_some_agreement(actor, "Procedure")
     member = await member_of(actor, reference(document, "subject"), "Procedure.subject")
+    await _check_who_did_it(actor, document)
     columns = {
         **_project(document),
         "member": member,
@@ -73,6 +88,7 @@ async def change_procedure(
         raise Invalid("The Procedure cannot be taken.", issues=issues)
     if reference(document, "subject") != f"Patient/{row['member']}":
         raise unknown("Procedure.subject", "The subject of a recorded Procedure does not change.")
+    await _check_who_did_it(actor, document)
     columns = {**_project(document), "service_request": await _based_on(actor, document, row["member"])}
     version = row["version"] if expected is None else expected
     stored = await replace(Procedure, procedure_id, version, document, columns, organization=actor.home)

@@ -7,6 +7,7 @@ from typing import Any
 
 from hub.audit.actions import Entry, record
 from hub.consent.actions import require_some_agreement
+from hub.consent.queries import visible
 from hub.db.documents import Stored, insert, replace
 from hub.db.engine import fetch
 from hub.db.transaction import unit_of_work
@@ -77,7 +78,7 @@ async def receive_request(actor: Actor, document: Mapping[str, Any]) -> Stored:
         basis = (await require_release(actor, "ServiceRequest", member, performer, [dict(document)])).basis
     columns = {**_project(document), "member": member, "requester": actor.home, "performer": performer}
     stored = await insert(ServiceRequest, document, columns, organization=actor.home)
-    await _keep_consents(stored.id, document)
+    await _keep_consents(actor, stored.id, document)
     await record(
         actor,
         Entry(
@@ -127,7 +128,7 @@ async def change_request(
         organization=actor.home,
     )
     await RequestConsent.delete().where(RequestConsent.service_request == request_id)
-    await _keep_consents(request_id, document)
+    await _keep_consents(actor, request_id, document)
     await record(
         actor,
         Entry(
@@ -145,7 +146,7 @@ async def change_request(
     return stored
 
 
-async def _keep_consents(request_id: str, document: Mapping[str, Any]) -> None:
+async def _keep_consents(actor: Actor, request_id: str, document: Mapping[str, Any]) -> None:
     """For searches by supporting-info. A Consent that is named has to be on file for the same member."""
     member = id_of(reference(document, "subject"), "Patient")
     for info in document.get("supportingInfo") or []:
@@ -153,7 +154,9 @@ async def _keep_consents(request_id: str, document: Mapping[str, Any]) -> None:
         if consent is None:
             words = "supportingInfo points at Consents here; other types come later."
             raise Invalid(words, issues=[Issue("ServiceRequest.supportingInfo", words, "not-supported")])
-        if not await fetch("SELECT id FROM consent WHERE id = {} AND member = {}", consent, member):
+        seen, args = visible(actor)
+        if not await fetch(f"SELECT r.id FROM consent r WHERE r.id = {{}} AND r.member = {{}} AND {seen}",
+                           consent, member, *args):  # fmt: skip
             raise unknown("ServiceRequest.supportingInfo", "There is no such Consent of this member here.")
         await RequestConsent.insert(RequestConsent(service_request=request_id, consent=consent))
 

@@ -7,14 +7,14 @@ from typing import Any
 
 from hub.audit.actions import Entry, record
 from hub.consent.queries import may_release
-from hub.db.documents import Stored, insert, replace
+from hub.db.documents import Stored, bare, insert, replace
 from hub.db.engine import fetch
 from hub.db.transaction import unit_of_work
 from hub.kernel import clock
 from hub.kernel.actor import Actor
 from hub.kernel.errors import Forbidden, Invalid, Issue, NotFound
 from hub.kernel.jsontext import decode
-from hub.members.actions import serve
+from hub.members.actions import relation_of, serve
 from hub.referrals.actions.clocks import after_step, after_update
 from hub.referrals.actions.references import member_of, organization_of, own_request, unknown
 from hub.referrals.actions.releases import require_release
@@ -31,7 +31,6 @@ from hub.referrals.tables import ReferralEvent, ServiceRequest, Task, TaskOutput
 _FIXED = ("intent", "code", "focus", "for", "requester", "owner", "authoredOn")
 _OWNER_MAY = frozenset({"status", "statusReason", "businessStatus", "output", "executionPeriod", "lastModified"})
 _REQUESTER_MAY = frozenset({"status", "statusReason", "businessStatus", "lastModified"})
-_NOT_CONTENT = frozenset({"id", "meta", "text", "resourceType"})
 
 
 @unit_of_work
@@ -76,7 +75,8 @@ async def receive_task(actor: Actor, document: Mapping[str, Any], channel: str =
         },
         organization=actor.home,
     )
-    await _released_to(actor, request, member, owner)
+    if status is Status.REQUESTED:
+        await _released_to(actor, request, member, owner)
     row = (await fetch("SELECT * FROM task WHERE id = {}", stored.id))[0]
     await _event(actor, row, "send" if status is Status.REQUESTED else "draft", None, status, channel, 1, "")
     await record(
@@ -108,8 +108,9 @@ def _check_focus(request: Mapping[str, Any], member: str, owner: str) -> None:
 
 
 async def _released_to(actor: Actor, request: Mapping[str, Any], member: str, owner: str) -> None:
-    """The one who is asked now serves the member, and sees the ServiceRequest."""
+    """Both now serve the member, and the one who is asked sees the ServiceRequest. Not while the Task is a draft."""
     kinds = await fetch("SELECT kind FROM organization WHERE id = {}", owner)
+    await serve(actor, member, actor.home, relation_of(actor))
     await serve(actor, member, owner, "county" if kinds[0]["kind"] == "county" else "plan")
     if request["performer"] is None:
         await ServiceRequest.update({"performer": owner}).where(ServiceRequest.id == request["id"])
@@ -162,13 +163,16 @@ async def change_task(
         await _check_outputs(actor, row, document)
     if step is not None and after is Status.REQUESTED:
         request = await own_request(actor, reference(document, "focus"), "Task.focus")
+        _check_focus(request, row["member"], row["owner"])
         await require_release(actor, "Task", row["member"], row["owner"], [dict(document), decode(request["document"])])
+        await _released_to(actor, request, row["member"], row["owner"])
     return await _store(actor, row, document, step, after, channel, expected)
 
 
 def _check_content(before: Mapping[str, Any], after: Mapping[str, Any], status: Status, side: Side) -> None:
-    names = (set(before) | set(after)) - _NOT_CONTENT
-    changed = {name for name in names if before.get(name) != after.get(name)}
+    """Of a Task that was sent each side changes what is its own; labels and narrative are nobody's to change."""
+    old, new = bare(before), bare(after)
+    changed = {name for name in set(old) | set(new) if old.get(name) != new.get(name)}
     fixed = changed & set(_FIXED)
     may = _OWNER_MAY if side is Side.OWNER else _REQUESTER_MAY
     wrong = fixed if status is Status.DRAFT else changed - may
@@ -206,7 +210,11 @@ async def _store(
 ) -> Stored:
     today, before = clock.today(), Status(row["status"])
     reason = str((document.get("statusReason") or {}).get("text", ""))
-    columns: dict[str, Any] = {"status": after.value, "business_status": _business(document)}
+    columns: dict[str, Any] = {
+        "status": after.value,
+        "business_status": _business(document),
+        "priority": document.get("priority"),
+    }
     if step is not None:
         if after is Status.REQUESTED:
             columns["sent_on"] = today
