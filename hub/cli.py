@@ -11,8 +11,14 @@ from typing import TypeVar
 
 import click
 
+from hub.audit.cli import audit
 from hub.db.engine import bind, make_engine
 from hub.db.migrate import migrate as apply_migrations
+from hub.directory.actions import seed_holidays
+from hub.duties.actions import seed_rules
+from hub.kernel import clock
+from hub.kernel.actor import HUB
+from hub.reports.cli import report
 from hub.settings import Settings, settings
 
 R = TypeVar("R")
@@ -41,16 +47,21 @@ def main() -> None:
 
 @main.command()
 def migrate() -> None:
-    """Bring the database's schema up."""
+    """Bring the database's schema up; enter the first rules and the State's holidays where they are missing."""
 
-    async def work(_: Settings) -> list[tuple[str, str]]:
-        return await apply_migrations()
+    async def work(_: Settings) -> tuple[int, int, int]:
+        done = await apply_migrations()
+        this_year = clock.today().year
+        return len(done), await seed_rules(HUB), await seed_holidays(range(this_year, this_year + 3))
 
     try:
         done = run(work)
     except RuntimeError as error:
         raise click.ClickException(str(error)) from error
-    click.echo("The schema was up to date." if not done else f"Applied {len(done)} migrations.")
+    migrations, rules, holidays = done
+    click.echo(f"Applied {migrations} migrations." if migrations else "The schema was up to date.")
+    if rules or holidays:
+        click.echo(f"Entered {rules} rules and {holidays} holidays.")
 
 
 @main.command()
@@ -112,7 +123,8 @@ def demo() -> None:
     run_demo(settings(), serve_until_stopped)
 
 
-# The groups `audit` and `report` are added here.
+main.add_command(audit)
+main.add_command(report)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,12 @@ import fcntl
 import gc
 import os
 import socket
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import click
 import msgspec
 from rich.console import Console
@@ -83,7 +85,10 @@ def prepare(own: Settings, console: Console) -> dict[str, Any]:
             f"The data folder {own.data} was not made by hub demo: it holds {', '.join(foreign[:5])}. {ELSEWHERE}"
         )
     with _alone(folder):
-        found = _run(own, look)
+        try:
+            found = _run(own, look)
+        except (OSError, sqlite3.DatabaseError, asyncpg.PostgresError) as error:
+            raise Refused(f"The database of HUB_DATABASE_URL cannot be opened ({type(error).__name__}).") from error
         if _is_ready(own, folder, mark, found):
             _run(own, migrate)
             return _refresh(own, folder)

@@ -149,7 +149,7 @@ async def coming(world: World, key: tuple[str, str], number: int) -> Thread:
         return
     pair = world.pair(*key)
     end = days.on_or_before(Quarter.of(today).end)
-    day = days.on_or_after(today + timedelta(days=6 + 2 * number))
+    day = days.later(today, 5 + 2 * number)
     if day > end and not _nearly_over(days):
         day = end
     meeting = await _schedule(pair, day, number)

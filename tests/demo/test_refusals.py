@@ -106,6 +106,14 @@ def test_a_database_of_other_software_is_left_alone(own: Settings) -> None:
         start(own)
 
 
+def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "letters.txt"
+    file.write_text("Dear county,\n" * 100, "utf-8")
+    with pytest.raises(Refused, match="cannot be opened"):
+        start(Settings(data=tmp_path / "data", database_url=f"sqlite:///{file}"))
+    assert file.read_text("utf-8").startswith("Dear county")
+
+
 def test_the_data_folder_of_a_real_hub_is_left_alone(own: Settings) -> None:
     (own.data / "keys").mkdir(parents=True)
     with pytest.raises(Refused, match="it holds keys"):
