@@ -267,7 +267,7 @@ async def open_live(engine: Engine, folder: Path, routes: Sequence[Any] = (), **
         app = make_app(engine, settings, routes)
         config = uvicorn.Config(app, log_level="error", lifespan="on", ws="none")
         server = uvicorn.Server(config)
-        task = asyncio.ensure_future(server._serve([own]))
+        task = asyncio.ensure_future(_serving(server, own))
         while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn tells no other way
             await asyncio.sleep(0.01)
         if task.done():
@@ -277,6 +277,13 @@ async def open_live(engine: Engine, folder: Path, routes: Sequence[Any] = (), **
         finally:
             server.should_exit = True
             await task
+
+
+async def _serving(server: uvicorn.Server, door: socket.socket) -> None:
+    try:
+        await server._serve([door])
+    except SystemExit as stop:  # out of a task it would end the test run's loop, and every test after this one
+        raise RuntimeError("the app did not start") from stop
 
 
 @dataclass

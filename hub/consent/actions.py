@@ -19,7 +19,7 @@ from hub.kernel.actor import Actor
 from hub.kernel.errors import Forbidden, Invalid, Issue, NotFound
 from hub.kernel.jsontext import decode
 from hub.members import queries as members
-from hub.members.actions import record_member, relation_of, serve
+from hub.members.actions import record_member, settle_claims
 from hub.mou import queries as mou
 
 _ENDED = ("inactive", "entered-in-error", "rejected")
@@ -39,7 +39,7 @@ async def record_consent(actor: Actor, document: Mapping[str, Any]) -> Stored:
         await ConsentParty.insert(ConsentParty(consent=stored.id, organization=organization))
     await _grant(stored.id, member, document, disclosers, recipients)
     if columns["status"] == "active":
-        await serve(actor, member, actor.home, relation_of(actor))
+        await settle_claims(actor, member, disclosers | recipients)
     await record(
         actor,
         Entry(
@@ -203,7 +203,15 @@ async def _grant(
 async def receive_patient(actor: Actor, document: Mapping[str, Any]) -> Stored:
     """A Patient that a partner's system sends: only from one with an executed MOU in force."""
     await require_some_agreement(actor, "Patient")
-    return await record_member(actor, document)
+    stored = await record_member(actor, document)
+    if await fetch(
+        "SELECT id FROM consent_grant WHERE member = {} AND (discloser = {} OR recipient = {}) LIMIT 1",
+        stored.id,
+        actor.home,
+        actor.home,
+    ):
+        await settle_claims(actor, stored.id, {actor.home})
+    return stored
 
 
 async def require_some_agreement(actor: Actor, resource_type: str) -> None:

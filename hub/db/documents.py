@@ -16,6 +16,9 @@ from hub.kernel.ids import new_id
 from hub.kernel.jsontext import encode
 
 
+_VERSIONS = 2**31 - 1  # what the column holds
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """What is on record of a resource: what a face needs for its answer."""
@@ -53,6 +56,10 @@ def _now() -> datetime:
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
+def _stale() -> Stale:
+    return Stale("Somebody else changed this meanwhile. Nothing was saved; look at the current state and try again.")
+
+
 async def insert(
     table: type[Table],
     document: Mapping[str, Any],
@@ -81,6 +88,8 @@ async def replace(
     organization: str | None,
 ) -> Stored:
     """Store the next version of a resource. Raises `Stale` when `expected` is no longer the current version."""
+    if not 0 < expected < _VERSIONS:
+        raise _stale()
     at, version = _now(), expected + 1
     body = encode(_with_meta(document, row_id, version, at))
     values: dict[Any, Any] = {"version": version, "updated_at": at, "document": body, **columns}
@@ -90,7 +99,7 @@ async def replace(
         .returning(table.id)  # type: ignore[attr-defined]
     )
     if not changed:
-        raise Stale("Somebody else changed this meanwhile. Nothing was saved; look at the current state and try again.")
+        raise _stale()
     resource_type = str(document["resourceType"])
     await _keep_version(resource_type, row_id, version, "PUT", at, organization, body)
     return Stored(resource_type, row_id, version, at, body, created=False)

@@ -119,11 +119,15 @@ def _days(n: int, unit: str) -> str:
     return f"{n} {unit}{'' if n == 1 else 's'}"
 
 
+_NEAR_DAYS = 30
+
+
 def due_in_words(due: date, today: date, holidays: Mapping[date, str]) -> str:
     """`due in 3 working days, Wednesday December 2, 2026 (November 26 is a county holiday)`."""
     if due == today:
         return f"due today, {long_date(due)}"
-    between = [day for day in sorted(holidays) if min(today, due) < day < max(today, due) and day.weekday() < 5]
+    near = abs((due - today).days) <= _NEAR_DAYS  # far off, the list of holidays would only be noise
+    between = [d for d in sorted(holidays) if near and min(today, due) < d < max(today, due) and d.weekday() < 5]
     count = abs(working_days_between(today, due, holidays.keys()))
     if due < today:
         when = _days(count, "working day") if count else _days((today - due).days, "day")

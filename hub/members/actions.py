@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any
 
@@ -86,6 +86,19 @@ async def serve(actor: Actor, member: str, organization: str, relation: str, sin
             detail={"organization": organization, "relation": relation},
         ),
     )
+
+
+@unit_of_work
+async def settle_claims(actor: Actor, member: str, organizations: Collection[str]) -> None:
+    """Those of the organizations that claimed to serve the member do: the member's own consent names them."""
+    for row in await fetch(
+        "SELECT mo.organization, o.kind FROM member_organization mo JOIN organization o ON o.id = mo.organization "
+        "WHERE mo.member = {} AND mo.relation = {} AND mo.until_date IS NULL",
+        member,
+        CLAIMED,
+    ):
+        if row["organization"] in organizations:
+            await serve(actor, member, row["organization"], "county" if row["kind"] == "county" else "plan")
 
 
 @unit_of_work

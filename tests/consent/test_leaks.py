@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hub.consent.actions import change_consent, record_consent, revoke
+from hub.consent.actions import change_consent, receive_patient, record_consent, revoke
 from hub.consent.document import check, consent
 from hub.consent.queries import members_found, names_shown
 from hub.db.engine import fetch, fetch_value
@@ -213,3 +213,18 @@ async def test_a_consent_that_is_over_lets_nothing_out_and_nothing_is_kept_in_a_
     with clock.set_to(clock.now() + timedelta(days=4)):
         seen = await referral(cast.priya, task)
         assert (seen.row.member_name, seen.need) == (None, "")
+
+
+async def test_a_claim_settles_with_a_consent_that_names_the_one_who_claimed_whoever_comes_first(cast: Cast) -> None:
+    await executed_mou(cast.alameda, cast.laurel)
+    await record_member(cast.laurel_system, ROSA)
+    await agree(cast.marisol, cast.rosa, cast.alameda, cast.laurel)
+    assert (await served_by(cast.marisol, cast.rosa))["plan"] == "Bay Laurel, Golden Poppy"
+
+
+async def test_a_claim_after_the_consent_that_names_the_one_who_claims_is_none(cast: Cast) -> None:
+    await executed_mou(cast.alameda, cast.laurel)
+    await agree(cast.marisol, cast.rosa, cast.alameda, cast.laurel)
+    assert (await served_by(cast.marisol, cast.rosa))["plan"] == "Golden Poppy"
+    await receive_patient(cast.laurel_system, ROSA)
+    assert (await served_by(cast.marisol, cast.rosa))["plan"] == "Bay Laurel, Golden Poppy"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hub.directory import queries as directory
 from hub.directory.rules import Position
 from hub.duties import queries as duties
 from hub.kernel.errors import Forbidden, Invalid, NotFound
@@ -87,3 +88,18 @@ async def test_a_person_entered_with_faults_is_refused_at_the_fields(cast: Any) 
     assert [issue.where for issue in refused.value.issues] == ["given", "family", "email", "phone"]
     with pytest.raises(Invalid):
         await actions.name_position(cast.sam, mou, organization=cast.sonoma, position="ihss_liaison", from_date=TODAY)
+
+
+async def test_a_position_that_nobody_holds_is_owed_to_be_filled_until_somebody_is_named(cast: Any) -> None:
+    held = await directory.holder(Position.IHSS_LIAISON, cast.alameda, cast.poppy, TODAY)
+    assert held is not None
+    await actions.end_position(cast.thomas, cast.mou, held.appointment, TODAY)
+    owed = [d for d in await duties.duties_of(("Agreement", cast.mou)) if d.rule == "vacancy"]
+    assert [(d.title, d.organization, d.position, d.state) for d in owed] == [
+        ("Name a new IHSS Liaison", cast.alameda, "ihss_responsible_person", "open"),
+    ]
+    await actions.name_position(
+        cast.thomas, cast.mou, organization=cast.alameda, position=Position.IHSS_LIAISON,
+        from_date=TOMORROW, person=cast.marisol.id,
+    )  # fmt: skip
+    assert [d.state for d in await duties.duties_of(("Agreement", cast.mou)) if d.rule == "vacancy"] == ["met"]

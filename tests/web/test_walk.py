@@ -139,6 +139,7 @@ async def test_no_form_is_taken_without_its_token(cast: Cast, web: Any, world: W
 
 ODD = ("\x00", "a\x00b", "\U0001f600" * 200, "x" * 100_000, "0001-01-01", "9999-12-31", "9" * 20, "-1",
        "<script>alert(1)</script>", "\u202e")  # fmt: skip
+DEEP = ("a\x00b", "\U0001f600" * 200, "0001-01-01", "9" * 20)  # in one field at a time: these reach the actions
 _FIELD = re.compile(r"<(input|select|textarea)([^>]*)>(.*?)(?=<(?:input|select|textarea|button)|</form)", re.S)
 _ATTRIBUTE = re.compile(r'([a-z]+)="([^"]*)"')
 _OPTION = re.compile(r'<option[^>]* value="([^"]+)"')
@@ -175,7 +176,7 @@ async def test_no_form_fails_over_what_is_typed(cast: Cast, web: Any, world: Wor
         for value in ODD:
             fields, typed = filled_in((await visitor.get(address, follow=False)).text)
             sent = [dict.fromkeys(fields or {"version", "words", "reason"}, value)]
-            sent += [{**fields, name: value} for name in typed]
+            sent += [{**fields, name: value} for name in typed if value in DEEP]
             for one in sent:
                 answer = await visitor.post_form(address, one, follow=False)
                 stored += answer.status_code == 303

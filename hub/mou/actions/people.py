@@ -9,6 +9,7 @@ from hub.directory import actions as directory_actions
 from hub.directory import queries as directory
 from hub.directory.rules import LIAISON_OF, NAMES, REQUIRED_FOR_MOU, RESPONSIBLE_OF, SIDE, Position
 from hub.duties import actions as duties
+from hub.duties.queries import duties_of
 from hub.kernel.actor import Actor
 from hub.kernel.calendar import long_date
 from hub.kernel.errors import Invalid, Issue, NotFound
@@ -24,6 +25,7 @@ CHANGE_RULES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "county": (("contact-change-county", "Tell {other} of the change of {position}"),),
 }
+VACANCY = "vacancy"
 _OPEN = BEFORE_EXECUTION | IN_FORCE
 
 
@@ -105,6 +107,7 @@ async def name_position(
     )
     if had:
         await _open_change_duties(actor, view, seat, from_date)
+    await _fill_vacancy(actor, view, seat, from_date)
     return appointment
 
 
@@ -137,6 +140,46 @@ async def end_position(
         },
     )
     await _open_change_duties(actor, view, seat, until_date)
+    await _open_vacancy(actor, view, seat, until_date)
+
+
+async def _open_vacancy(actor: Actor, view: AgreementView, seat: Seat, on: date) -> None:
+    """A named position without a holder is to be filled: by the responsible person, whose own the liaison looks after."""
+    if view.state not in IN_FORCE:
+        return
+    name, side = NAMES[seat.position], SIDE[seat.position]
+    responsible = RESPONSIBLE_OF[side]
+    await duties.open_duty(
+        actor,
+        VACANCY,
+        subject=("Agreement", view.id),
+        organization=seat.organization,
+        counterpart=seat.counterpart,
+        position=LIAISON_OF[side] if seat.position is responsible else responsible,
+        title=f"Name a new {name}",
+        why=f"The position of {name} is vacant since {long_date(on)}.",
+        start=on,
+        period=_vacancy_period(seat, on),
+    )
+
+
+def _vacancy_period(seat: Seat, on: date) -> str:
+    return f"{seat.position.value}/{on.isoformat()}"
+
+
+async def _fill_vacancy(actor: Actor, view: AgreementView, seat: Seat, on: date) -> None:
+    """Whatever vacancy of this position is open has ended."""
+    for duty in await duties_of(("Agreement", view.id)):
+        if (
+            duty.rule == VACANCY
+            and duty.state == "open"
+            and duty.organization == seat.organization
+            and (duty.period or "").startswith(f"{seat.position.value}/")
+        ):
+            await duties.settle(
+                actor, VACANCY, ("Agreement", view.id), on=on, how="Somebody was named.",
+                organization=seat.organization, period=duty.period,
+            )  # fmt: skip
 
 
 async def _open_change_duties(actor: Actor, view: AgreementView, seat: Seat, on: date) -> None:
