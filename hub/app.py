@@ -47,6 +47,7 @@ NAV = (
     NavItem("Directory", "/directory", "directory.read", "d"),
     NavItem("Reports", "/reports", "report.read", "p"),
     NavItem("Access log", "/access-log", "audit.read", "a"),
+    NavItem("System", "/system/jobs", "system.read", "s"),
 )
 FEATURES = (
     "auth", "duties", "directory", "mou", "members", "consent", "referrals", "meetings", "reports", "trail", "jobs",

@@ -12,6 +12,7 @@ from hub.consent.queries import names_shown
 from hub.consent.rules import Decision, Ground, may_record
 from hub.consent.tables import Consent, ConsentGrant, ConsentParty
 from hub.db.documents import Stored, bare, insert, replace
+from hub.db.engine import fetch
 from hub.db.transaction import unit_of_work
 from hub.directory import queries as directory
 from hub.kernel import clock

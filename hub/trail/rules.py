@@ -35,6 +35,16 @@ _NOUNS = {
     "ServiceRequest": "referral request",
     "Task": "referral",
 }
+_WHOLE = {
+    "auth:session:begin": "signed in",
+    "auth:session:end": "signed out",
+    "members:member:list": "saw a member’s short name in a list",
+    "members:member:search": "found a member by a search",
+    "members:member:reveal": "revealed a member’s CIN",
+    "referrals:task:list": "saw a member’s referral in a list",
+}
+"""Where the tag's own words would not read well."""
+
 FEATURES = {
     "auth": "Sign-in",
     "consent": "Consents",
@@ -84,7 +94,7 @@ def sentence(actor_name: str, action: str, subject_type: str, outcome: str) -> s
         return f"{actor_name} was not permitted to {verb.replace('-', ' ')} {thing}"
     if outcome == "failed":
         return f"{actor_name} tried to {verb.replace('-', ' ')} {thing} and failed"
-    return f"{actor_name} {past(verb)} {thing}"
+    return f"{actor_name} {_WHOLE.get(action) or f'{past(verb)} {thing}'}"
 
 
 def safe_cell(value: str) -> str:
