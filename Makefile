@@ -18,7 +18,7 @@ demo: setup  ## Start the hub with made-up counties, plans and people (HUB_PORT,
 	@exec $(BIN)/hub demo
 
 test: setup-dev browser  ## Run every test: SQLite, PostgreSQL and the browser
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-fast: setup-dev  ## Run the quick tests: SQLite only, no browser, stop at the first failure
 	@$(BIN)/python -m pytest -x -q -m "not browser and not postgres"

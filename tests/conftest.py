@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import threading
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 import pytest
 import pytest_asyncio
 
@@ -18,6 +22,18 @@ from tests.kit.postgres import Postgres, start_postgres
 # Wednesday, in the middle of a quarter: 10 o'clock in California.
 NOW = datetime(2026, 11, 18, 18, 0, tzinfo=UTC)
 CAST_SINCE = datetime(2026, 1, 1, 18, 0, tzinfo=UTC)  # when the people and the MOU of the cast were recorded
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left() -> Iterator[None]:
+    """A database that a test opened and did not close fails that test; else its threads would keep pytest from ending."""
+    before = set(threading.enumerate())
+    yield
+    left = [one for one in threading.enumerate() if one not in before and not one.daemon]
+    if left:
+        for connection in [one for one in gc.get_objects() if isinstance(one, aiosqlite.Connection)]:
+            connection.stop()
+        pytest.fail(f"left behind: {sorted(one.name for one in left)}")
 
 
 @pytest.fixture
@@ -70,6 +86,8 @@ async def database(
     with clock.set_to(NOW):
         yield engine
     await engine.close()
+    running = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    assert not running, f"still running after the test: {running}"
 
 
 @pytest_asyncio.fixture

@@ -15,7 +15,6 @@ from hub.kernel.errors import Stale
 from hub.kernel.ids import new_id
 from hub.kernel.jsontext import encode
 
-
 _VERSIONS = 2**31 - 1  # what the column holds
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from hub.db.engine import Engine, bind, engine, make_engine
 from hub.db.migrate import migrate
+from hub.db.sqlite import PooledSQLiteEngine
 from tests.kit.postgres import Postgres
 
 _numbers = itertools.count()
@@ -63,7 +64,7 @@ class Databases:
             self._files = {False: empty, True: cast}
         copy = folder / "hub.sqlite"
         shutil.copyfile(self._files[with_cast], copy)
-        return make_engine(f"sqlite:///{copy}")
+        return PooledSQLiteEngine(copy, readers=2)  # each takes a thread and some milliseconds to open
 
     async def postgres(self, server: Postgres, with_cast: bool) -> Engine:
         if self._current:
