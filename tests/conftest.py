@@ -30,6 +30,9 @@ def no_thread_is_left() -> Iterator[None]:
     before = set(threading.enumerate())
     yield
     left = [one for one in threading.enumerate() if one not in before and not one.daemon]
+    for one in left:
+        one.join(timeout=2)  # a closed connection's thread needs a moment to end
+    left = [one for one in left if one.is_alive()]
     if left:
         for connection in [one for one in gc.get_objects() if isinstance(one, aiosqlite.Connection)]:
             connection.stop()
