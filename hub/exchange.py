@@ -14,6 +14,7 @@ from hub import __version__
 from hub.audit.actions import Entry, record_many
 from hub.auth.smart import Smart, authenticator, forget_expired, routes
 from hub.consent import fhir as consent
+from hub.db.engine import fetch
 from hub.directory import fhir as directory
 from hub.directory.queries import load_system, system_actor
 from hub.fhir.outcome import handle
@@ -41,6 +42,38 @@ PREFIXES = ("/fhir", "/oauth")
 _KEY_SET_BYTES = 100_000
 
 
+# Where each type says whose record it is, and who else is in it: the other side of a read, for the member's trail.
+_PARTIES = {
+    "Patient": ("member", "id", ("source",)),
+    "Consent": ("consent", "member", ("recorder",)),
+    "ServiceRequest": ("service_request", "member", ("requester", "performer")),
+    "Task": ("task", "member", ("requester", "owner")),
+    "Procedure": ("procedure", "member", ("performer",)),
+}
+
+
+async def _counterparts(actor: Actor, ids: Sequence[str]) -> dict[str, str]:
+    """For each member of these resources the other organization that the data came from or belongs to."""
+    by_type: dict[str, list[str]] = {}
+    for one in ids:
+        kind, _, rest = one.partition("/")
+        by_type.setdefault(kind, []).append(rest.partition("/")[0])
+    found: dict[str, str] = {}
+    for kind, row_ids in by_type.items():
+        if kind not in _PARTIES:
+            continue
+        table, member, columns = _PARTIES[kind]
+        marks = ", ".join("{}" for _ in row_ids)
+        rows = await fetch(
+            f"SELECT {member} AS whose, {', '.join(columns)} FROM {table} WHERE id IN ({marks})", *row_ids
+        )
+        for row in rows:
+            others = [row[column] for column in columns if row[column] not in (None, actor.organization)]
+            if others:
+                found.setdefault(row["whose"], others[0])
+    return found
+
+
 async def record_read(
     actor: Actor,
     interaction: str,
@@ -56,17 +89,20 @@ async def record_read(
     action = f"fhir:{resource_type.lower()}:{interaction}"
     detail: dict[str, Any] = {"query": query} if query else {}
     told = list(dict.fromkeys(members))
+    others = await _counterparts(actor, ids) if told and outcome == "permitted" else {}
     if len(told) <= 1:
-        only = ids[0] if len(ids) == 1 else None
+        only, member = ids[0] if len(ids) == 1 else None, told[0] if told else None
         entries = [
-            Entry(action, resource_type, only, outcome=outcome, member=told[0] if told else None, basis=basis,
+            Entry(action, resource_type, only, outcome=outcome, member=member, basis=basis,
+                  counterpart=others.get(member or ""),
                   detail={**detail, "ids": list(ids)} if len(ids) > 1 else detail or None)
         ]  # fmt: skip
     else:
         entries = [
-            Entry(action, resource_type, outcome=outcome, member=member, basis=basis, detail=detail or None)
+            Entry(action, resource_type, outcome=outcome, member=member, basis=basis,
+                  counterpart=others.get(member), detail=detail or None)
             for member in told
-        ]
+        ]  # fmt: skip
     await record_many(actor, entries)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,17 +27,18 @@ CAST_SINCE = datetime(2026, 1, 1, 18, 0, tzinfo=UTC)  # when the people and the 
 
 @pytest.fixture(autouse=True)
 def no_thread_is_left() -> Iterator[None]:
-    """A database that a test opened and did not close fails that test; else its threads would keep pytest from ending."""
+    """A test that does not close a database fails; the threads left behind would keep pytest from ending."""
     before = set(threading.enumerate())
     yield
-    left = [one for one in threading.enumerate() if one not in before and not one.daemon]
-    for one in left:
-        one.join(timeout=2)  # a closed connection's thread needs a moment to end
-    left = [one for one in left if one.is_alive()]
+    new = [one for one in threading.enumerate() if one not in before and not one.daemon]
+    deadline = time.monotonic() + 2
+    for one in new:
+        one.join(max(0, deadline - time.monotonic()))  # a closed connection's thread ends a moment later
+    left = [one.name for one in new if one.is_alive()]
     if left:
         for connection in [one for one in gc.get_objects() if isinstance(one, aiosqlite.Connection)]:
             connection.stop()
-        pytest.fail(f"left behind: {sorted(one.name for one in left)}")
+        pytest.fail(f"left behind: {left}")
 
 
 @pytest.fixture

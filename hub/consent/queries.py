@@ -104,12 +104,28 @@ async def may_release(
     loop: bool = False,
     on: date | None = None,
 ) -> Decision:
-    """Ask the one decision function about these documents of a member, today unless `on` says else."""
-    on = on or clock.today()
-    asked = question(discloser, recipient, documents, on=on, loop=loop)
-    if discloser == recipient:
+    """Ask the one decision function about these documents of a member. `on`: the day to which a loop goes back."""
+    asked = question(discloser, recipient, documents, on=on or clock.today(), loop=loop)
+    return await _decision(asked, member, {})
+
+
+async def _decision(asked: Question, member: str, known: dict[str, Between]) -> Decision:
+    """Today's MOU and consents decide. What closes a loop may also go under the terms of its own day, so that a loop
+    can be closed after its MOU has ended; nothing else goes back in time.
+    """
+    if asked.discloser == asked.recipient:
         return decide(asked, Facts(None, frozenset(), ()))
-    return decide(asked, await facts(member, discloser, recipient, on))
+    today = clock.today()
+    if asked.discloser not in known:
+        known[asked.discloser] = await between(asked.discloser, asked.recipient, today)
+    now = await facts(member, asked.discloser, asked.recipient, today, known[asked.discloser])
+    decision = decide(replace(asked, on=today), now)
+    if decision.permitted or not asked.loop or asked.on >= today:
+        return decision
+    agreement = await mou.agreement_of_terms(asked.discloser, asked.recipient, asked.on)
+    terms = await mou.terms(asked.discloser, asked.recipient, asked.on) if agreement else frozenset()
+    then = decide(asked, Facts(agreement, terms, ()))
+    return then if then.permitted else decision
 
 
 def visible_patients(actor: Actor) -> tuple[str, list[Any]]:
@@ -121,16 +137,11 @@ def visible_patients(actor: Actor) -> tuple[str, list[Any]]:
 async def permit(actor: Actor, rows: Iterable[dict[str, Any]], asks: Iterable[Ask]) -> list[dict[str, Any]]:
     """The rows that the decision function lets out to the actor's organization, each with its `basis`."""
     let_through = []
-    known: dict[tuple[str, date], Between] = {}
+    known: dict[str, Between] = {}
     for row, ask in zip(rows, asks, strict=True):
-        on = ask.on or clock.today()
-        asked = question(ask.discloser, actor.home, [decode(row["document"])], on=on, loop=ask.loop)
-        if ask.discloser == actor.home:
-            decision = decide(asked, Facts(None, frozenset(), ()))
-        else:
-            pair = (ask.discloser, on)
-            known[pair] = known.get(pair) or await between(ask.discloser, actor.home, on)
-            decision = decide(asked, await facts(ask.member, ask.discloser, actor.home, on, known[pair]))
+        document = decode(row["document"])
+        asked = question(ask.discloser, actor.home, [document], on=ask.on or clock.today(), loop=ask.loop)
+        decision = await _decision(asked, ask.member, known)
         if decision.permitted and (ask.discloser == actor.home or not row.get("past") or ask.past):
             let_through.append({**row, "basis": decision.basis})
     return let_through

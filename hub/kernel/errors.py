@@ -1,7 +1,7 @@
 """Refusals: exceptions that know their HTTP status and their words.
 
-A rule raises one; each face (page, FHIR, command line) renders it with its one handler. The words are for the person who
-asked, say what to do, and hold no personal data.
+A rule raises one; each face (page, FHIR, command line) renders it with its one handler. The words are for the person
+who asked, say what to do, and hold no personal data.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One thing that is wrong: where (a form field's name or a FHIRPath expression), the words, and FHIR's issue code."""
+    """One thing that is wrong: where (a form field's name or a FHIRPath expression), the words, FHIR's issue code."""
 
     where: str
     words: str

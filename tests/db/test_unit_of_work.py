@@ -166,8 +166,10 @@ async def test_instants_compare_alike_on_both_engines(database: Engine) -> None:
 
 
 async def test_a_stored_document_keeps_decimals_and_gets_the_hubs_id_and_version(database: Engine) -> None:
-    sent = decode('{"resourceType":"Organization","id":"theirs","name":"x","meta":{"versionId":"9","tag":[{"code":"t"}]},'
-                  '"extension":[{"url":"u","valueDecimal":1.50}]}')  # fmt: skip
+    sent = decode(
+        '{"resourceType":"Organization","id":"theirs","name":"x","meta":{"versionId":"9","tag":[{"code":"t"}]},'
+        '"extension":[{"url":"u","valueDecimal":1.50}]}'
+    )
     stored = await insert(
         Organization, sent, {"kind": "county", "name": "x", "short_name": "x", "identifier": "x"}, organization=None
     )

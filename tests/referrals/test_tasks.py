@@ -189,3 +189,17 @@ async def test_the_county_refers_to_the_plan_and_sees_its_outcome(cast: Cast) ->
     )
     seen = await referral(cast.marisol, task)
     assert [(done.words, done.note) for done in seen.outcomes] == [("Medically tailored meals", "12 weeks")]
+
+
+async def test_the_outcome_still_goes_back_to_the_referrer_after_the_mou_has_ended(cast: Cast) -> None:
+    agreed = await agree(cast.marisol, cast.rosa, cast.alameda, cast.poppy)
+    task = await referral_from_county(cast)
+    await take_step(cast.priya, task, Event.ACCEPT, version=1)
+    await take_step(cast.priya, task, Event.COMPLETE, version=2, outcome=Outcome("Meals", clock.today()))
+    await revoke(cast.marisol, agreed, 1)
+    await Agreement.update({"state": "terminated"}).where(Agreement.id == cast.mou)
+    await MouTerm.update({"until_date": clock.today()}).where(MouTerm.agreement == cast.mou)
+    with clock.set_to(clock.now() + timedelta(days=3)):
+        seen = await referral(cast.marisol, task)
+        assert [done.words for done in seen.outcomes] == ["Meals"]
+        await close_loop(cast.marisol, task)

@@ -5,8 +5,8 @@ What is changed, and nothing else:
 - Patient: gets the CIN (the published ones have no Medicaid number).
 - Consent: gets a provision that permits, with its two actors, the purpose and the period; `organization` is the plan.
 - ServiceRequest: active; requester is the plan; supportingInfo points at the Consent.
-- Task: `requested` (a Task is created so); requester is the plan, owner the county; output, statusReason and businessStatus,
-  which belong to a later state, go.
+- Task: `requested` (a Task is created so); requester is the plan, owner the county; output, statusReason and
+  businessStatus, which belong to a later state, go.
 - References to types of later issues (Condition, Observation, Goal, …), and to requests that are not in the Bundle, go.
 - Each gets a `urn:uuid:` address, and the references between them follow.
 """

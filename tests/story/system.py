@@ -1,4 +1,4 @@
-"""A plan's system: registered with its key, it gets a token by a signed assertion and calls with a public FHIR client."""
+"""A plan's system: registered with its key, it gets a token by a signed assertion and uses a public FHIR client."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Steps 7 and 8 in a real Chromium: the quarterly meeting from its agenda to its action item, and the compliance officer's
-report from a figure to its rows and files.
+"""Steps 7 and 8 in a real Chromium: the quarterly meeting from its agenda to its action item, and the compliance
+officer's report from a figure to its rows and files.
 
 On SQLite alone: what the database does is tested elsewhere on both; here it is the pages that count.
 """

@@ -1,5 +1,6 @@
-"""Step 6: a referral that nobody answers escalates by itself, and ends on the next agenda. The worker's jobs run, and the
-test sets the clock.
+"""Step 6: a referral that nobody answers escalates by itself, and ends on the next agenda.
+
+The worker's jobs run, and the test sets the clock.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ async def _events(task: str) -> list[tuple[str, date]]:
 
 
 async def _mails(since: int = 0) -> list[str]:
-    rows = await fetch("SELECT p.given, m.subject, m.body FROM mail m JOIN person p ON p.id = m.to_person ORDER BY m.id")
+    rows = await fetch(
+        "SELECT p.given, m.subject, m.body FROM mail m JOIN person p ON p.id = m.to_person ORDER BY m.id"
+    )
     for row in rows:
         assert "Mendoza" not in row["subject"] + row["body"]  # a mail names no member
     return [row["given"] for row in rows][since:]

@@ -144,7 +144,7 @@ async def end_position(
 
 
 async def _open_vacancy(actor: Actor, view: AgreementView, seat: Seat, on: date) -> None:
-    """A named position without a holder is to be filled: by the responsible person, whose own the liaison looks after."""
+    """A named position without a holder is to be filled by the responsible person, and theirs by the liaison."""
     if view.state not in IN_FORCE:
         return
     name, side = NAMES[seat.position], SIDE[seat.position]

@@ -5,6 +5,7 @@ What takes an actor shows the actor's own MOUs only. The lookups of `in_force` a
 
 from hub.mou.queries.in_force import (
     agreement_in_force,
+    agreement_of_terms,
     any_in_force,
     collects_for_both,
     in_force,
@@ -34,6 +35,7 @@ __all__ = [
     "SectionRow",
     "agreement",
     "agreement_in_force",
+    "agreement_of_terms",
     "agreements",
     "any_in_force",
     "collects_for_both",

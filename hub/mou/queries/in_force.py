@@ -77,6 +77,19 @@ async def terms(discloser: str, recipient: str, on: date) -> frozenset[DataEleme
     return frozenset(DataElement(row["element"]) for row in rows)
 
 
+async def agreement_of_terms(discloser: str, recipient: str, on: date) -> str | None:
+    """The MOU whose terms held between the two on that day, whatever became of it since. For closing a loop."""
+    rows = await fetch(
+        "SELECT agreement FROM mou_term WHERE discloser = {} AND recipient = {} AND from_date <= {}"
+        " AND (until_date IS NULL OR until_date >= {}) ORDER BY from_date DESC LIMIT 1",
+        discloser,
+        recipient,
+        on,
+        on,
+    )
+    return str(rows[0]["agreement"]) if rows else None
+
+
 async def collects_for_both(a: str, b: str, on: date) -> bool:
     """Whether either side may record a consent that lets the other disclose (architecture, Grants)."""
     found = await agreement_in_force(a, b, on)
