@@ -178,10 +178,10 @@ def make_worker(settings: Settings) -> Worker:
     return Worker(handlers, schedule, sealer=Sealer(Keys(settings.data / "keys")))
 
 
-async def run_worker(settings: Settings) -> None:
-    """Work until the task is cancelled; what was begun is given back."""
+async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
+    """Work until `stop` is set; the job at hand is ended first."""
     async with _worker(settings):
-        await asyncio.Event().wait()
+        await stop.wait()
 
 
 @asynccontextmanager

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -22,6 +22,7 @@ from hub.reports.cli import report
 from hub.settings import Settings, settings
 
 R = TypeVar("R")
+_SHUTDOWN_SECONDS = 10  # for the answers under way
 
 
 def run(work: Callable[[Settings], Awaitable[R]]) -> R:
@@ -76,6 +77,9 @@ def serve_until_stopped(own: Settings) -> None:
     import uvicorn
 
     from hub.app import SchemaBehind, create_app, refuse_if_behind
+    from hub.web.logs import RequestLog, configure
+
+    configure(own.log_level)
 
     async def check(_: Settings) -> None:
         await refuse_if_behind()
@@ -88,13 +92,15 @@ def serve_until_stopped(own: Settings) -> None:
     gc.freeze()
     gc.enable()
     uvicorn.run(
-        app,
+        RequestLog(app),
         host=own.host,
         port=own.port,
+        log_config=None,
         log_level="warning" if own.log_level == "info" else own.log_level,
-        access_log=False,  # addresses hold what people searched for; the audit trail records who asked what
+        access_log=False,  # addresses hold what people searched for; `RequestLog` leaves that out
         server_header=False,
         ws="none",
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
 
 
@@ -102,16 +108,25 @@ def serve_until_stopped(own: Settings) -> None:
 def worker() -> None:
     """Run the jobs, the schedule and the sealer, beside one or more `hub serve`."""
     from hub.app import SchemaBehind, refuse_if_behind, run_worker
+    from hub.web.logs import configure
 
     async def work(own: Settings) -> None:
+        configure(own.log_level)
         await refuse_if_behind()
-        await run_worker(own)
+        await run_worker(own, _stopped())
 
     try:
-        with contextlib.suppress(KeyboardInterrupt):
-            run(work)
+        run(work)
     except SchemaBehind as error:
         raise click.ClickException(str(error)) from error
+
+
+def _stopped() -> asyncio.Event:
+    """Set at SIGTERM or Ctrl-C, so that the job at hand is ended and the trail sealed."""
+    stop = asyncio.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+    return stop
 
 
 @main.command()

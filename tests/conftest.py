@@ -15,7 +15,9 @@ import aiosqlite
 import pytest
 import pytest_asyncio
 
+from hub.audit.actions import record_pending
 from hub.db.engine import Engine, bind
+from hub.db.transaction import on_refusal
 from hub.kernel import clock
 from tests.kit.databases import Databases
 from tests.kit.postgres import Postgres, start_postgres
@@ -39,6 +41,12 @@ def no_thread_is_left() -> Iterator[None]:
         for connection in [one for one in gc.get_objects() if isinstance(one, aiosqlite.Connection)]:
             connection.stop()
         pytest.fail(f"left behind: {left}")
+
+
+@pytest.fixture(autouse=True)
+def refusals_are_kept() -> None:
+    """As `hub.app` wires it: the audit entry that a refusal carries is written after the rollback."""
+    on_refusal(record_pending)
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ import threading
 import asyncpg
 import pytest
 
-from hub.audit.actions import Entry, Pending, record_pending
+from hub.audit.actions import Entry, Pending
 from hub.db.documents import insert, replace
 from hub.db.engine import Engine, engine, fetch, fetch_value, is_sqlite
 from hub.db.migrate import known, pending
 from hub.db.tables import ResourceVersion
-from hub.db.transaction import in_unit_of_work, on_refusal, unit_of_work
+from hub.db.transaction import in_unit_of_work, unit_of_work
 from hub.directory.tables import Organization
 from hub.jobs.tables import Job
 from hub.kernel import clock
@@ -129,8 +129,6 @@ async def test_two_at_once_with_one_unique_key_make_one_row_and_one_clear_answer
 
 
 async def test_a_refusals_audit_entry_outlives_the_rollback(database: Engine) -> None:
-    on_refusal(record_pending)
-
     @unit_of_work
     async def refused() -> None:
         await _county("never")

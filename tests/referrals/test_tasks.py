@@ -6,10 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from hub.audit.actions import record_pending
 from hub.consent.actions import revoke
 from hub.db.engine import fetch, fetch_value
-from hub.db.transaction import on_refusal
 from hub.kernel import clock
 from hub.kernel.errors import Forbidden, Invalid, NotFound, Stale, WrongStep
 from hub.kernel.jsontext import decode
@@ -20,11 +18,6 @@ from hub.referrals.queries import Filter, referral, referral_list
 from hub.referrals.rules import ClosureReason, Event, Side, Status
 from tests.cast import Cast
 from tests.referrals.build import agree, referral_from_county, referral_from_plan
-
-
-@pytest.fixture(autouse=True)
-def refusals_are_kept() -> None:
-    on_refusal(record_pending)
 
 
 async def _counts() -> dict[str, int]:
