@@ -135,7 +135,10 @@ def demo() -> None:
     gc.disable()  # as in `serve_until_stopped`, which switches it on again
     from hub.demo.command import run_demo
 
-    run_demo(settings(), serve_until_stopped)
+    own = settings()
+    if "log_level" not in own.model_fields_set:  # its terminal shows the address and the accounts
+        own = own.model_copy(update={"log_level": "warning"})
+    run_demo(own, serve_until_stopped)
 
 
 main.add_command(audit)

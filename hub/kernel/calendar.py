@@ -84,9 +84,7 @@ def working_days_between(start: date, end: date, holidays: Collection[date]) -> 
     """How many working days lie after `start`, up to and with `end`; negative when `end` is earlier."""
     if end < start:
         return -working_days_between(end, start, holidays)
-    return sum(
-        is_working_day(start + timedelta(days=n), holidays) for n in range(1, (end - start).days + 1)
-    )
+    return sum(is_working_day(start + timedelta(days=n), holidays) for n in range(1, (end - start).days + 1))
 
 
 def add_months(start: date, months: int) -> date:

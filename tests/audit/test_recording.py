@@ -24,6 +24,7 @@ from hub.kernel.actor import HUB
 from hub.kernel.errors import Forbidden
 from hub.kernel.jsontext import canonical
 
+POSTGRES_ONLY = pytest.mark.parametrize("database_kind", [pytest.param("postgres", marks=pytest.mark.postgres)])
 READ = Entry("referrals:task:read", "Task", "t-1", basis="closed loop", detail={"b": 1, "a": "ü"})
 
 
@@ -122,9 +123,8 @@ async def test_two_sealers_at_once_make_one_chain(database: Engine, keys: Keys) 
     assert (report.first_bad, report.rows, report.unsealed, report.seals_checked) == (None, 20, 0, 4)
 
 
+@POSTGRES_ONLY  # on SQLite the writer chains, and nobody is elected
 async def test_a_sealer_that_died_is_followed_when_its_lease_is_over(database: Engine, keys: Keys) -> None:
-    if is_sqlite():
-        pytest.skip("on SQLite the writer chains, and nobody is elected")
     dead, heir = Sealer(keys), Sealer(keys)
     await record(HUB, READ)
     assert await dead.run_once() == 1
@@ -141,9 +141,8 @@ async def test_a_sealer_that_died_is_followed_when_its_lease_is_over(database: E
     assert (await verify(database, keys)).ok
 
 
+@POSTGRES_ONLY  # on SQLite entries are chained as they are written
 async def test_an_entry_committed_late_is_chained_by_the_next_sweep(database: Engine, sealer: Sealer) -> None:
-    if is_sqlite():
-        pytest.skip("on SQLite entries are chained as they are written")
     await record(HUB, READ)
     await sealer.run_once()
     row = {**(await AuditEntry.select())[0], "id": "late", "recorded_at": datetime(2026, 1, 1, tzinfo=UTC)}

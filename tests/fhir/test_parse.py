@@ -220,8 +220,7 @@ def test_whatever_comes_in_is_taken_or_refused_but_never_fails(value: Any) -> No
         assert refused.status in (400, 422)
 
 
-@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published examples are not here")
-def test_the_published_examples_are_valid() -> None:
+def test_the_published_examples_are_valid_wherever_they_are_at_hand() -> None:
     for path in sorted(PUBLISHED.glob("*/*.json")):
         document = decode_document(path.read_bytes())
         kind = document["resourceType"]
