@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
 import click
@@ -73,24 +74,23 @@ def serve() -> None:
 
 def serve_until_stopped(own: Settings) -> None:
     """Serve until a signal. Says in one line why it cannot start."""
-    gc.disable()  # loading makes much and throws nothing away: a sixth of the start
-    import uvicorn
+    with _collecting_nothing():
+        import uvicorn
 
-    from hub.app import SchemaBehind, create_app, refuse_if_behind
-    from hub.web.logs import RequestLog, configure
+        from hub.app import SchemaBehind, create_app, refuse_if_behind
+        from hub.web.logs import RequestLog, configure
 
-    configure(own.log_level)
+        configure(own.log_level)
 
-    async def check(_: Settings) -> None:
-        await refuse_if_behind()
+        async def check(_: Settings) -> None:
+            await refuse_if_behind()
 
-    try:
-        run(check)
-    except SchemaBehind as error:
-        raise click.ClickException(str(error)) from error
-    app = create_app(own)
-    gc.freeze()
-    gc.enable()
+        try:
+            run(check)
+        except SchemaBehind as error:
+            raise click.ClickException(str(error)) from error
+        app = create_app(own)
+        gc.freeze()
     uvicorn.run(
         RequestLog(app),
         host=own.host,
@@ -102,6 +102,16 @@ def serve_until_stopped(own: Settings) -> None:
         ws="none",
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
+
+
+@contextlib.contextmanager
+def _collecting_nothing() -> Iterator[None]:
+    """Loading makes much and throws nothing away: looking for garbage meanwhile is a sixth of the start."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @main.command()
@@ -132,13 +142,13 @@ def _stopped() -> asyncio.Event:
 @main.command()
 def demo() -> None:
     """Serve the hub with demonstration data: set up at first use, later with what it had."""
-    gc.disable()  # as in `serve_until_stopped`, which switches it on again
-    from hub.demo.command import run_demo
-
     own = settings()
     if "log_level" not in own.model_fields_set:  # its terminal shows the address and the accounts
         own = own.model_copy(update={"log_level": "warning"})
-    run_demo(own, serve_until_stopped)
+    with _collecting_nothing():  # until `serve_until_stopped` has loaded what it needs
+        from hub.demo.command import run_demo
+
+        run_demo(own, serve_until_stopped)
 
 
 main.add_command(audit)

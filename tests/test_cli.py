@@ -43,6 +43,7 @@ def commands(command: click.Command = hub.cli.main, path: tuple[str, ...] = ()) 
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     made = Settings(data=tmp_path / "data", embedded_worker=False)
     monkeypatch.setattr(hub.cli, "settings", lambda: made)
+    monkeypatch.setattr("hub.web.logs.configure", lambda _: None)  # the log is the whole process's
     return made
 
 

@@ -46,7 +46,7 @@ def configure(level: str, stream: TextIO | None = None) -> None:
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(max(threshold, logging.INFO))  # what libraries say for their own makers may hold anything
+    root.setLevel(max(threshold, logging.WARNING))  # what libraries tell of their work holds whole addresses
     logging.getLogger("hub").setLevel(threshold)
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

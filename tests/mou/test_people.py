@@ -103,3 +103,13 @@ async def test_a_position_that_nobody_holds_is_owed_to_be_filled_until_somebody_
         from_date=TOMORROW, person=cast.marisol.id,
     )  # fmt: skip
     assert [d.state for d in await duties.duties_of(("Agreement", cast.mou)) if d.rule == "vacancy"] == ["met"]
+
+
+async def test_what_a_plan_owes_to_dhcs_is_not_shown_to_the_county(cast: Any) -> None:
+    held = await directory.holder(Position.MCP_IHSS_LIAISON, cast.poppy, cast.alameda, TODAY)
+    assert held is not None
+    await actions.end_position(cast.daniel, cast.mou, held.appointment, TODAY)
+    subject = ("Agreement", cast.mou)
+    plans = {d.rule for d in await duties.duties_of(subject, seen_by=cast.poppy)}
+    countys = {d.rule for d in await duties.duties_of(subject, seen_by=cast.alameda)}
+    assert plans - countys == {"contact-change-plan-dhcs"}

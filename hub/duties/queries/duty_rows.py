@@ -83,12 +83,19 @@ def duty_row(row: Mapping[str, Any], today: date, holidays: Mapping[date, str]) 
     )
 
 
-async def duties_of(subject: tuple[str, str], today: date | None = None) -> list[DutyRow]:
-    """The duties about one thing, open ones first, by their dates. The caller knows who may see it."""
+async def duties_of(
+    subject: tuple[str, str], today: date | None = None, *, seen_by: str | None = None
+) -> list[DutyRow]:
+    """The duties about one thing, open ones first, by their dates. The caller knows who may see the thing.
+
+    `seen_by`: an organization, which does not see what its partner owes to others than it.
+    """
+    own, values = (" AND (d.organization = {} OR d.shared = {})", [seen_by, True]) if seen_by else ("", [])
     rows = await fetch(
-        f"{DUTY} WHERE d.subject_type = {{}} AND d.subject_id = {{}}"
+        f"{DUTY} WHERE d.subject_type = {{}} AND d.subject_id = {{}}{own}"
         " ORDER BY CASE WHEN d.state = 'open' THEN 0 ELSE 1 END, d.due_on, d.id",
         *subject,
+        *values,
     )
     return await duty_rows(rows, today or clock.today())
 
@@ -96,10 +103,10 @@ async def duties_of(subject: tuple[str, str], today: date | None = None) -> list
 async def for_agenda(county: str, plan: str, today: date) -> list[DutyRow]:
     """Open duties between two partners that hurt enough for their next meeting, the oldest first."""
     rows = await fetch(
-        f"{DUTY} WHERE d.state = 'open' AND d.agenda_on <= {{}}"
+        f"{DUTY} WHERE d.state = 'open' AND d.shared = {{}} AND d.agenda_on <= {{}}"
         " AND ((d.organization = {} AND d.counterpart = {}) OR (d.organization = {} AND d.counterpart = {}))"
         " ORDER BY d.due_on, d.id",
-        today, county, plan, plan, county,
+        True, today, county, plan, plan, county,
     )  # fmt: skip
     return await duty_rows(rows, today)
 

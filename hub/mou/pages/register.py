@@ -93,7 +93,7 @@ async def show(request: Request[Any, Any, Any], agreement_id: FromPath[str]) -> 
     """One MOU whole: its text, people, signatures, data elements, what is owed, and its history."""
     actor = actor_of(request)
     view = await queries.agreement(actor, agreement_id)
-    owed = await duties.duties_of(("Agreement", agreement_id), clock.today())
+    owed = await duties.duties_of(("Agreement", agreement_id), clock.today(), seen_by=actor_of(request).home)
     open_ones = sorted((d for d in owed if d.state == "open"), key=lambda d: d.due_on)
     editable = view.state in EDITABLE and actor.can("mou.write")
     return page(

@@ -92,7 +92,7 @@ async def agreements(actor: Actor, chosen: Filter | None = None) -> list[Registe
     found = []
     for row in rows:
         mine = seats[row.id]
-        duty = await _next_duty(row.id)
+        duty = await _next_duty(row.id, actor.home)
         found.append(
             RegisterRow(
                 row,
@@ -107,8 +107,9 @@ async def agreements(actor: Actor, chosen: Filter | None = None) -> list[Registe
     return sorted(found, key=lambda one: (one.partner, one.agreement.effective_date or date.max))
 
 
-async def _next_duty(agreement: str) -> DutyRow | None:
-    open_ones = [d for d in await duties.duties_of(("Agreement", agreement), clock.today()) if d.state == "open"]
+async def _next_duty(agreement: str, seen_by: str) -> DutyRow | None:
+    found = await duties.duties_of(("Agreement", agreement), clock.today(), seen_by=seen_by)
+    open_ones = [d for d in found if d.state == "open"]
     return min(open_ones, key=lambda d: (d.due_on, d.id), default=None)
 
 
