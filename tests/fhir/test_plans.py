@@ -1,0 +1,78 @@
+"""Searches that partners' systems repeat find their rows by an index, so that they cost the same in a State's hub."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import hub.consent.fhir
+import hub.directory.fhir
+import hub.referrals.fhir
+from hub.db.engine import Engine, fetch
+from hub.db.sqlite import PooledSQLiteEngine
+from hub.kernel.ids import new_id
+from tests.fhir.toy import toy_hub
+
+# The plan is asked of SQLite alone: PostgreSQL reads small tables whole, whatever indexes they have.
+pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"])
+
+RESOURCES = (*hub.directory.fhir.RESOURCES, *hub.consent.fhir.RESOURCES, *hub.referrals.fhir.RESOURCES)
+LARGE = {"member", "consent", "consent_grant", "service_request", "task", "procedure", "resource_version", "task_output",
+         "request_consent", "member_organization", "appointment"}  # fmt: skip
+SELECTIVE = {
+    "_id", "_lastUpdated", "patient", "identifier", "owner", "requester", "performer", "focus", "based-on", "output",
+    "supporting-info",
+}  # fmt: skip
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, list[Any]]]]:
+    """What the database was asked."""
+    seen: list[tuple[str, list[Any]]] = []
+    run = PooledSQLiteEngine.fetch
+
+    async def noting(self: PooledSQLiteEngine, sql: str, args: list[Any]) -> list[dict[str, Any]]:
+        seen.append((sql, args))
+        return await run(self, sql, args)
+
+    monkeypatch.setattr(PooledSQLiteEngine, "fetch", noting)
+    yield seen
+    monkeypatch.undo()
+
+
+async def scans(engine: Engine, sql: str, args: list[Any]) -> list[str]:
+    """The steps of the plan that read a large table, or an index of it, from end to end."""
+    aliases = {name: name for name in LARGE}
+    words = sql.split()
+    for table, alias in zip(words, words[1:], strict=False):
+        if table in LARGE:
+            aliases[alias.strip(",()")] = table
+    rows = await engine.fetch(f"EXPLAIN QUERY PLAN {sql}", args)
+    steps = [row["detail"].split() for row in rows]
+    return [" ".join(step) for step in steps if step[0] == "SCAN" and step[1] in aliases]
+
+
+async def test_what_is_asked_often_is_found_by_an_index(
+    cast: Any, database: Engine, asked: list[tuple[str, list[Any]]]
+) -> None:
+    found: dict[str, list[str]] = {}
+    async with toy_hub(cast.poppy_system, RESOURCES) as toy:
+        for resource in RESOURCES:
+            names = [param.name for param in resource.search if param.name in SELECTIVE]
+            for name in ("_id", "_lastUpdated", *names):
+                value = {"_lastUpdated": "gt2026-11-01", "identifier": "90000001A"}.get(name, new_id())
+                query = f"/fhir/{resource.name}?{name}={value}"
+                asked.clear()
+                assert (await toy.get(query, Prefer="handling=strict")).status_code == 200
+                for sql, args in [one for one in asked if one[0].lstrip().startswith("SELECT")]:
+                    if steps := await scans(database, sql, args):
+                        found.setdefault(query.partition("=")[0], []).extend([*steps, sql])
+    assert found == {}
+
+
+async def test_a_walk_through_a_whole_table_is_noticed(cast: Any, database: Engine) -> None:
+    assert await scans(database, "SELECT r.id FROM task r WHERE r.document = 'x'", []) == ["SCAN r"]
+    assert await scans(database, "SELECT r.id FROM task r WHERE r.owner = 'x'", []) == []
+    assert await fetch("SELECT 1 FROM task") == []
