@@ -265,7 +265,7 @@ async def open_live(engine: Engine, folder: Path, routes: Sequence[Any] = (), **
         base = f"http://127.0.0.1:{own.getsockname()[1]}"
         settings = test_settings(folder, base_url=base, **changes)
         app = make_app(engine, settings, routes)
-        config = uvicorn.Config(app, log_level="error", lifespan="on", ws="none")
+        config = uvicorn.Config(app, log_config=None, log_level="error", lifespan="on", ws="none")
         server = uvicorn.Server(config)
         task = asyncio.ensure_future(_serving(server, own))
         while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn tells no other way

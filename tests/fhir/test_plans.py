@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -19,8 +20,10 @@ from tests.fhir.toy import toy_hub
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"])
 
 RESOURCES = (*hub.directory.fhir.RESOURCES, *hub.consent.fhir.RESOURCES, *hub.referrals.fhir.RESOURCES)
-LARGE = {"member", "consent", "consent_grant", "service_request", "task", "procedure", "resource_version", "task_output",
-         "request_consent", "member_organization", "appointment"}  # fmt: skip
+LARGE = {
+    "member", "consent", "consent_grant", "service_request", "task", "procedure", "resource_version", "task_output",
+    "request_consent", "member_organization", "appointment",
+}  # fmt: skip
 SELECTIVE = {
     "_id", "_lastUpdated", "patient", "identifier", "owner", "requester", "performer", "focus", "based-on", "output",
     "supporting-info",
@@ -46,7 +49,7 @@ async def scans(engine: Engine, sql: str, args: list[Any]) -> list[str]:
     """The steps of the plan that read a large table, or an index of it, from end to end."""
     aliases = {name: name for name in LARGE}
     words = sql.split()
-    for table, alias in zip(words, words[1:], strict=False):
+    for table, alias in pairwise(words):
         if table in LARGE:
             aliases[alias.strip(",()")] = table
     rows = await engine.fetch(f"EXPLAIN QUERY PLAN {sql}", args)

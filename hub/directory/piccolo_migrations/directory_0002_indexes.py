@@ -10,7 +10,9 @@ STATEMENTS = [
     # Nobody shares a position: two at once that name somebody else meet here.
     "CREATE UNIQUE INDEX appointment_open ON appointment (organization, COALESCE(counterpart, ''), position)"
     " WHERE until_date IS NULL",
+    "CREATE INDEX appointment_held ON appointment (organization, counterpart, position)",
     "CREATE INDEX appointment_counterpart ON appointment (counterpart)",
+    "CREATE INDEX appointment_updated ON appointment (updated_at, id)",
     "CREATE INDEX appointment_person ON appointment (person)",
     "CREATE INDEX appointment_deputy ON appointment (deputy)",
     "CREATE INDEX appointment_event_appointment ON appointment_event (appointment)",
