@@ -46,7 +46,35 @@ async def grants(member: str, discloser: str, recipient: str) -> tuple[Grant, ..
         discloser,
         recipient,
     )
-    return tuple(Grant(**{**row, "labels": frozenset(row["labels"].split())}) for row in rows)
+    return tuple(_grant(row) for row in rows)
+
+
+def _grant(row: Mapping[str, Any]) -> Grant:
+    return Grant(**{**row, "labels": frozenset(row["labels"].split())})
+
+
+Given = dict[tuple[str, str], tuple[Grant, ...]]
+"""Grants to one recipient, by member and discloser."""
+
+
+async def _given_to(recipient: str, members: Iterable[str]) -> Given:
+    """All grants to the recipient that concern these members, in one query: for the rows of a page."""
+    ids = sorted(set(members))
+    if not ids:
+        return {}
+    marks = ", ".join("{}" for _ in ids)
+    rows = await fetch(
+        "SELECT member, consent, discloser, recipient, purpose, labels, from_date, until_date FROM consent_grant "
+        f"WHERE recipient = {{}} AND member IN ({marks})",
+        recipient,
+        *ids,
+    )
+    found: Given = {}
+    for row in rows:
+        member = row.pop("member")
+        grant = _grant(row)
+        found[member, grant.discloser] = (*found.get((member, grant.discloser), ()), grant)
+    return found
 
 
 Between = tuple[str | None, frozenset[DataElement]]
@@ -106,10 +134,10 @@ async def may_release(
 ) -> Decision:
     """Ask the one decision function about these documents of a member. `on`: the day to which a loop goes back."""
     asked = question(discloser, recipient, documents, on=on or clock.today(), loop=loop)
-    return await _decision(asked, member, {})
+    return await _decision(asked, member, {}, None)
 
 
-async def _decision(asked: Question, member: str, known: dict[str, Between]) -> Decision:
+async def _decision(asked: Question, member: str, known: dict[str, Between], given: Given | None) -> Decision:
     """Today's MOU and consents decide. What closes a loop may also go under the terms of its own day, so that a loop
     can be closed after its MOU has ended; nothing else goes back in time.
     """
@@ -118,7 +146,10 @@ async def _decision(asked: Question, member: str, known: dict[str, Between]) -> 
     today = clock.today()
     if asked.discloser not in known:
         known[asked.discloser] = await between(asked.discloser, asked.recipient, today)
-    now = await facts(member, asked.discloser, asked.recipient, today, known[asked.discloser])
+    if given is None:
+        now = await facts(member, asked.discloser, asked.recipient, today, known[asked.discloser])
+    else:
+        now = Facts(*known[asked.discloser], given.get((member, asked.discloser), ()))
     decision = decide(replace(asked, on=today), now)
     if decision.permitted or not asked.loop or asked.on >= today:
         return decision
@@ -138,10 +169,12 @@ async def permit(actor: Actor, rows: Iterable[dict[str, Any]], asks: Iterable[As
     """The rows that the decision function lets out to the actor's organization, each with its `basis`."""
     let_through = []
     known: dict[str, Between] = {}
+    asks = list(asks)
+    given = await _given_to(actor.home, (ask.member for ask in asks if ask.discloser != actor.home))
     for row, ask in zip(rows, asks, strict=True):
         document = decode(row["document"])
         asked = question(ask.discloser, actor.home, [document], on=ask.on or clock.today(), loop=ask.loop)
-        decision = await _decision(asked, ask.member, known)
+        decision = await _decision(asked, ask.member, known, given)
         if decision.permitted and (ask.discloser == actor.home or not row.get("past") or ask.past):
             let_through.append({**row, "basis": decision.basis})
     return let_through
