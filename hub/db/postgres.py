@@ -63,6 +63,9 @@ class PooledPostgresEngine(PostgresEngine):
         self.size = connections
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    async def check_version(self) -> None:
+        """The stock engine opens a connection for this while it is made, and only warns where there is no server."""
+
     async def ensure_open(self) -> asyncpg.Pool:
         loop = asyncio.get_running_loop()
         if self._loop is not loop:

@@ -105,6 +105,9 @@ class PooledSQLiteEngine(SQLiteEngine):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._readers: list[aiosqlite.Connection] = []
 
+    async def check_version(self) -> None:
+        """The stock engine opens the file for this while it is made; Python's own SQLite is new enough."""
+
     async def ensure_open(self) -> None:
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
