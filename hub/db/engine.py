@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,34 @@ def is_sqlite() -> bool:
 async def fetch(sql: str, *args: Any) -> list[dict[str, Any]]:
     """Run SQL with `{}` for each argument; rows as dicts. Inside a unit of work it is part of it."""
     return await engine().run_querystring(QueryString(sql, *args))
+
+
+async def look_up(sql: str, *args: Any) -> list[dict[str, Any]]:
+    """`fetch`, for what finds a few rows by an index: on SQLite it is answered without leaving the event loop."""
+    return await fetch(sql, *args)
+
+
+async def write(sql: str, *args: Any) -> None:
+    """Change rows, where nothing has to come back. In a unit of work it may be sent at the end, with its other writes;
+    whatever is read in the unit of work after it sees it.
+    """
+    await fetch(sql, *args)
+
+
+async def add(table: str, row: Mapping[str, Any]) -> None:
+    """`write` one row. `row` names every column without a default in the database."""
+    await write(_insert(table, tuple(row)), *row.values())
+
+
+async def add_many(table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """`add` for several rows with the same columns."""
+    for row in rows:
+        await add(table, row)
+
+
+@lru_cache(maxsize=512)
+def _insert(table: str, columns: tuple[str, ...]) -> str:
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(['{}'] * len(columns))})"
 
 
 async def fetch_value(sql: str, *args: Any) -> Any:
