@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --progress-b
 ASSETS := package.json package-lock.json scripts/assets.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check fmt lock clean setup setup-dev browser
+.PHONY: help demo test test-fast bench check fmt lock clean setup setup-dev browser
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -22,6 +22,9 @@ test: setup-dev browser  ## Run every test: SQLite, PostgreSQL and the browser
 
 test-fast: setup-dev  ## Run the quick tests: SQLite only, no browser, stop at the first failure
 	@$(BIN)/python -m pytest -x -q -m "not browser and not postgres"
+
+bench: setup-dev  ## Measure what the hub promises and write docs/performance.md (FAST=1: smaller data, 3 minutes)
+	@$(BIN)/python -m bench $(if $(FAST),--mode fast)
 
 check: setup-dev  ## Lint, check types and check who imports whom
 	@$(BIN)/ruff check .
@@ -37,9 +40,9 @@ lock: setup-dev  ## Lock the dependencies anew (make lock UPGRADE=--upgrade for 
 	@BIN=$(BIN) UPGRADE="$(UPGRADE)" bash scripts/lock.sh
 
 clean:  ## Remove everything that the set-up made
-	rm -rf $(VENV) node_modules static/vendor tests/vendor build dist
+	rm -rf $(VENV) node_modules static/vendor tests/vendor build dist bench/.data
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
-	find hub tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+	find hub tests bench scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup: $(DONE)/project $(DONE)/assets  ## Set up what `make demo` needs
 setup-dev: $(DONE)/dev $(DONE)/project $(DONE)/assets-dev  ## Set up what `make test` needs, but for the browser

@@ -18,6 +18,7 @@ from litestar.template.config import TemplateConfig
 
 from hub import exchange as composed
 from hub.audit.actions import record_pending
+from hub.audit.batching import all_written
 from hub.audit.keys import Keys
 from hub.audit.sealing import Sealer
 from hub.auth.guards import check_routes, deny_by_default
@@ -91,22 +92,29 @@ def create_app(
 ) -> Litestar:
     """The hub. With `engine` the caller owns the database and closes it; `routes` are added (tests do so)."""
     own = engine is None
-    database = engine or make_engine(settings.database, settings)
+    database = engine or make_engine(settings.database, settings, serving=True)
     bind(database)
     on_refusal(record_pending)
     modules = pages_of(features)
-    handlers: list[Any] = [health, *routes]
+    static = folder("static")
+    handlers: list[Any] = [health, _static_files(static), *routes]
     for module in modules:
         handlers += module.ROUTES
     subjects = SubjectPaths(getattr(module, "SUBJECTS", {}) for module in modules)
-    static = folder("static")
     environment = make_environment(folder("templates"), static, nav=NAV, subjects=subjects)
-    sessions = session_config(hours=settings.session_hours, secure=settings.secure_cookies)
-    app = Litestar(
-        route_handlers=[*handlers, *exchange(settings), _static_files(static)],
+    # The API is no part of it: it knows its callers by their tokens, and takes no cookie.
+    pages = Router(
+        "/",
+        route_handlers=handlers,
         guards=[deny_by_default],
-        middleware=[sessions.middleware, WhoAsks(load_user)],
-        csrf_config=security.csrf(security.secret_of(settings.data / "keys" / "forms"), secure=settings.secure_cookies),
+        middleware=[
+            session_config(hours=settings.session_hours, secure=settings.secure_cookies).middleware,
+            WhoAsks(load_user),
+            security.csrf(security.secret_of(settings.data / "keys" / "forms"), secure=settings.secure_cookies),
+        ],
+    )
+    app = Litestar(
+        route_handlers=[pages, *exchange(settings)],
         stores={STORE: SessionStore()},
         template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment)),
         exception_handlers={Exception: _face, 404: _face, 500: _face},
@@ -155,6 +163,7 @@ def _lifespan(
             async with _worker(settings) if work else _nothing():
                 yield
         finally:
+            await all_written()
             if owned is not None:
                 await owned.close()
 

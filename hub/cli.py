@@ -7,13 +7,15 @@ import contextlib
 import gc
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
 
 import click
 
 from hub.audit.cli import audit
 from hub.db.engine import bind, make_engine
+from hub.db.faults import refusal_of_fault
 from hub.db.migrate import migrate as apply_migrations
 from hub.directory.actions import seed_holidays
 from hub.duties.actions import seed_rules
@@ -23,7 +25,6 @@ from hub.reports.cli import report
 from hub.settings import Settings, settings
 
 R = TypeVar("R")
-_SHUTDOWN_SECONDS = 10  # for the answers under way
 
 
 def run(work: Callable[[Settings], Awaitable[R]]) -> R:
@@ -38,7 +39,13 @@ def run(work: Callable[[Settings], Awaitable[R]]) -> R:
         finally:
             await engine.close()
 
-    return asyncio.run(whole())
+    try:
+        return asyncio.run(whole())
+    except Exception as error:
+        fault = refusal_of_fault(error)
+        if fault is None:
+            raise
+        raise click.ClickException(f"{fault.title}. {type(error).__name__}: see HUB_DATABASE_URL.") from error
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -72,13 +79,12 @@ def serve() -> None:
     serve_until_stopped(settings())
 
 
-def serve_until_stopped(own: Settings) -> None:
-    """Serve until a signal. Says in one line why it cannot start."""
+def serve_until_stopped(own: Settings, routes: Sequence[Any] = ()) -> None:
+    """Serve until a signal, with further `routes` (the bench has some). Says in one line why it cannot start."""
     with _collecting_nothing():
-        import uvicorn
-
         from hub.app import SchemaBehind, create_app, refuse_if_behind
-        from hub.web.logs import RequestLog, configure
+        from hub.serving import serve
+        from hub.web.logs import configure
 
         configure(own.log_level)
 
@@ -89,19 +95,9 @@ def serve_until_stopped(own: Settings) -> None:
             run(check)
         except SchemaBehind as error:
             raise click.ClickException(str(error)) from error
-        app = create_app(own)
+        app = create_app(own, routes=routes)
         gc.freeze()
-    uvicorn.run(
-        RequestLog(app),
-        host=own.host,
-        port=own.port,
-        log_config=None,
-        log_level="warning" if own.log_level == "info" else own.log_level,
-        access_log=False,  # addresses hold what people searched for; `RequestLog` leaves that out
-        server_header=False,
-        ws="none",
-        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
-    )
+    serve(app, own)
 
 
 @contextlib.contextmanager
@@ -149,6 +145,22 @@ def demo() -> None:
         from hub.demo.command import run_demo
 
         run_demo(own, serve_until_stopped)
+
+
+@main.command()
+@click.option("--counties", default=58, show_default=True, help="How many: the largest.")
+@click.option("--plans", default=25, show_default=True)
+@click.option("--members", default=815_000, show_default=True)
+@click.option("--referrals", default=1_000_000, show_default=True, help="Over eight quarters.")
+@click.option("--seed", default=7, show_default=True, help="The same seed and sizes give the same State.")
+@click.option("--today", type=click.DateTime(["%Y-%m-%d"]), help="The day it looks back from; by default today.")
+def simulate(counties: int, plans: int, members: int, referrals: int, seed: int, today: datetime | None) -> None:
+    """Fill an empty database with a made-up State. Started again with the same arguments, it goes on."""
+    from hub.simulate.command import run_simulate
+
+    run_simulate(
+        settings(), counties=counties, plans=plans, members=members, referrals=referrals, seed=seed, today=today
+    )
 
 
 main.add_command(audit)

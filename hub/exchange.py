@@ -11,12 +11,11 @@ from litestar import Request, Response
 from litestar.types import ControllerRouterHandler
 
 from hub import __version__
-from hub.audit.actions import Entry, record_many
+from hub.audit.actions import Entry, record, record_for_each
 from hub.auth.smart import Smart, authenticator, forget_expired, routes
 from hub.consent import fhir as consent
-from hub.db.engine import fetch
 from hub.directory import fhir as directory
-from hub.directory.queries import load_system, system_actor
+from hub.directory.queries import load_system, system_actor, system_actor_of_token
 from hub.fhir.outcome import handle
 from hub.fhir.router import router
 from hub.fhir.wiring import Wiring
@@ -42,44 +41,12 @@ PREFIXES = ("/fhir", "/oauth")
 _KEY_SET_BYTES = 100_000
 
 
-# Where each type says whose record it is, and who else is in it: the other side of a read, for the member's trail.
-_PARTIES = {
-    "Patient": ("member", "id", ("source",)),
-    "Consent": ("consent", "member", ("recorder",)),
-    "ServiceRequest": ("service_request", "member", ("requester", "performer")),
-    "Task": ("task", "member", ("requester", "owner")),
-    "Procedure": ("procedure", "member", ("performer",)),
-}
-
-
-async def _counterparts(actor: Actor, ids: Sequence[str]) -> dict[str, str]:
-    """For each member of these resources the other organization that the data came from or belongs to."""
-    by_type: dict[str, list[str]] = {}
-    for one in ids:
-        kind, _, rest = one.partition("/")
-        by_type.setdefault(kind, []).append(rest.partition("/")[0])
-    found: dict[str, str] = {}
-    for kind, row_ids in by_type.items():
-        if kind not in _PARTIES:
-            continue
-        table, member, columns = _PARTIES[kind]
-        marks = ", ".join("{}" for _ in row_ids)
-        rows = await fetch(
-            f"SELECT {member} AS whose, {', '.join(columns)} FROM {table} WHERE id IN ({marks})", *row_ids
-        )
-        for row in rows:
-            others = [row[column] for column in columns if row[column] not in (None, actor.organization)]
-            if others:
-                found.setdefault(row["whose"], others[0])
-    return found
-
-
 async def record_read(
     actor: Actor,
     interaction: str,
     resource_type: str,
     ids: Sequence[str],
-    members: Sequence[str],
+    members: Mapping[str, str | None],
     request_id: str,
     query: str | None,
     outcome: str,
@@ -88,22 +55,17 @@ async def record_read(
     """One entry for the call, and one for each member whose data went out, so that a member's trail is complete."""
     action = f"fhir:{resource_type.lower()}:{interaction}"
     detail: dict[str, Any] = {"query": query} if query else {}
-    told = list(dict.fromkeys(members))
-    others = await _counterparts(actor, ids) if told and outcome == "permitted" else {}
-    if len(told) <= 1:
-        only, member = ids[0] if len(ids) == 1 else None, told[0] if told else None
-        entries = [
-            Entry(action, resource_type, only, outcome=outcome, member=member, basis=basis,
-                  counterpart=others.get(member or ""),
-                  detail={**detail, "ids": list(ids)} if len(ids) > 1 else detail or None)
-        ]  # fmt: skip
+    if len(members) <= 1:
+        only = ids[0] if len(ids) == 1 else None
+        member, other = next(iter(members.items()), (None, None))
+        if len(ids) > 1:
+            detail["ids"] = list(ids)
+        entry = Entry(action, resource_type, only, outcome=outcome, member=member, counterpart=other, basis=basis,
+                      detail=detail or None)  # fmt: skip
+        await record(actor, entry)
     else:
-        entries = [
-            Entry(action, resource_type, outcome=outcome, member=member, basis=basis,
-                  counterpart=others.get(member), detail=detail or None)
-            for member in told
-        ]  # fmt: skip
-    await record_many(actor, entries)
+        entry = Entry(action, resource_type, outcome=outcome, basis=basis, detail=detail or None)
+        await record_for_each(actor, entry, members)
 
 
 async def fetch_keys(url: str) -> bytes:
@@ -124,6 +86,7 @@ def exchange(settings: Settings) -> list[ControllerRouterHandler]:
         system_by_client_id=load_system,
         actor_of_system=system_actor,
         fetch_keys=fetch_keys,
+        actor_of_token=system_actor_of_token,
     )
     wiring = Wiring(
         resources=RESOURCES,

@@ -47,6 +47,15 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         2_000_000, ge=10_000, le=100_000_000, description="Largest request body that is accepted, in bytes."
     )
+    client_seconds: float = Field(
+        20, gt=0, le=600, description="Seconds for which a client may stand still while it sends a request or reads."
+    )
+    client_connections: int = Field(
+        800, ge=10, le=100_000, description="Clients connected at a time, to one process. Keep it below its open files."
+    )
+    database_seconds: float = Field(
+        10, gt=0, le=600, description="Seconds for which a request waits for the database before its answer is 503."
+    )
 
     @field_validator("database_url")
     @classmethod

@@ -1,7 +1,7 @@
 """Writing to the audit trail: part of the caller's unit of work, so that nothing happens without its entry.
 
-On SQLite the one writer chains entries as it writes them. The chain's head is read inside the transaction, because
-another process may have written since. On PostgreSQL an entry carries only its leaf; the sealer gives it its place.
+What is only read has no unit of work. Its entry is written together with those of all who read at the same moment, and
+nothing is told before it is committed (`batching`).
 """
 
 from __future__ import annotations
@@ -9,19 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
-from hub.audit.rules import GENESIS, OUTCOMES, TAG, leaf_of, link_hash
-from hub.audit.tables import AuditChain, AuditEntry
-from hub.db.engine import fetch, is_sqlite
-from hub.db.transaction import unit_of_work
+from hub.audit.batching import add_entries, add_with_others
+from hub.audit.rules import OUTCOMES, TAG, leaf_of
+from hub.db.transaction import in_unit_of_work
 from hub.kernel import clock
 from hub.kernel.actor import Actor
 from hub.kernel.ids import new_id
 from hub.kernel.jsontext import canonical
 
 _CODE_LENGTH = 128
-_CODES = ("subject_type", "subject_id", "member", "counterpart")
+
+
+@lru_cache(maxsize=1024)
+def _is_tag(text: str) -> bool:
+    return TAG.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class Entry:
     detail: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        if not TAG.fullmatch(self.action):
+        if not _is_tag(self.action):
             raise ValueError(f"{self.action!r} is not a tag such as mou:agreement:execute")
         if self.outcome not in OUTCOMES:
             raise ValueError(f"{self.outcome!r} is not one of {', '.join(OUTCOMES)}")
@@ -53,68 +57,82 @@ class Pending:
 
 
 async def record(actor: Actor, entry: Entry) -> None:
-    """Write one entry in the caller's unit of work, or in one of its own."""
+    """Write one entry in the caller's unit of work; outside of one, with what others write at this moment."""
     await record_many(actor, [entry])
 
 
 async def record_pending(pending: Pending) -> None:
-    """Write the entry that a refusal carried, in a transaction of its own."""
+    """Write the entry that a refusal carried, after the rollback."""
     entry = pending.entry
     if entry.outcome == "permitted":
         entry = replace(entry, outcome="refused")
     await record_many(pending.actor, [entry])
 
 
-@unit_of_work
 async def record_many(actor: Actor, entries: Iterable[Entry]) -> None:
     """Write several entries of one actor, in their order."""
     rows = [_row(actor, entry) for entry in entries]
-    if not rows:
-        return
-    await AuditEntry.insert(*[AuditEntry(**row) for row in rows])
-    if is_sqlite():
-        await _chain(rows)
+    if rows:
+        await _write(rows)
 
 
-async def _chain(rows: list[dict[str, Any]]) -> None:
-    found = await fetch("SELECT seq, hash FROM audit_chain ORDER BY seq DESC LIMIT 1")
-    seq, head = (found[0]["seq"], found[0]["hash"]) if found else (0, GENESIS)
-    links = []
-    for row in rows:
-        seq, head = seq + 1, link_hash(head, row["leaf"])
-        links.append(AuditChain(seq=seq, entry=row["id"], hash=head))
-    await AuditChain.insert(*links)
+async def record_for_each(actor: Actor, entry: Entry, members: Mapping[str, str | None]) -> None:
+    """One act on the data of several members, as an entry for each: so that every member's trail is whole. With each
+    member the other organization.
+    """
+    first = _row(actor, entry)
+    rows = [
+        _sealed({**first, "id": new_id(), "member": _code(member), "counterpart": _code(other)})
+        for member, other in members.items()
+    ]
+    if rows:
+        await _write(rows)
+
+
+async def _write(rows: list[dict[str, Any]]) -> None:
+    if in_unit_of_work():
+        await add_entries(rows)
+    else:
+        await add_with_others(rows)
 
 
 def _clean(value: str | None) -> str | None:
     """PostgreSQL keeps no NUL, and no database a lone surrogate; both can come in with a request."""
-    if value is None:
-        return None
+    if not value or (value.isascii() and "\x00" not in value):
+        return value
     return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
+def _code(value: str | None) -> str | None:
+    cleaned = _clean(value)
+    return cleaned[:_CODE_LENGTH] if cleaned is not None else None
+
+
 def _row(actor: Actor, entry: Entry) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "id": new_id(),
-        # The computer's clock, not the hub's: the demonstration and the tests may set the hub's to another year.
-        "recorded_at": datetime.now(UTC),
-        "happened_at": clock.now(),
-        "action": entry.action,
-        "outcome": entry.outcome,
-        "actor_kind": actor.kind.value,
-        "actor_id": actor.id,
-        "actor_name": _clean(actor.name),
-        "organization": actor.organization,
-        "subject_type": entry.subject_type,
-        "subject_id": entry.subject_id,
-        "member": entry.member,
-        "counterpart": entry.counterpart,
-        "basis": _clean(entry.basis),
-        "detail": _clean(canonical(entry.detail).decode()) if entry.detail is not None else None,
-        "request_id": _clean(actor.request_id or None),
-        "origin": _clean(actor.origin or None),
-    }
-    for name in _CODES:
-        cleaned = _clean(row[name])
-        row[name] = cleaned[:_CODE_LENGTH] if cleaned is not None else None
-    return {**row, "leaf": leaf_of(row)}
+    return _sealed(
+        {
+            "id": new_id(),
+            # The computer's clock, not the hub's: the demonstration and the tests may set the hub's to another year.
+            "recorded_at": datetime.now(UTC),
+            "happened_at": clock.now(),
+            "action": entry.action,
+            "outcome": entry.outcome,
+            "actor_kind": actor.kind.value,
+            "actor_id": actor.id,
+            "actor_name": _clean(actor.name),
+            "organization": actor.organization,
+            "subject_type": _code(entry.subject_type),
+            "subject_id": _code(entry.subject_id),
+            "member": _code(entry.member),
+            "counterpart": _code(entry.counterpart),
+            "basis": _clean(entry.basis),
+            "detail": _clean(canonical(entry.detail).decode()) if entry.detail is not None else None,
+            "request_id": _clean(actor.request_id or None),
+            "origin": _clean(actor.origin or None),
+        }
+    )
+
+
+def _sealed(row: dict[str, Any]) -> dict[str, Any]:
+    row["leaf"] = leaf_of(row)
+    return row

@@ -11,7 +11,8 @@ import click
 import msgspec
 
 from hub.audit.keys import Keys
-from hub.audit.sealing import Seal, Sealer, last_seal
+from hub.audit.rules import Seal
+from hub.audit.sealing import Sealer, last_seal
 from hub.audit.verifying import Report, verify
 from hub.db.engine import bind, make_engine
 from hub.settings import settings
@@ -77,7 +78,7 @@ def head_command(database_url: str, folder: Path | None) -> None:
 @_KEYS
 def rotate_command(folder: Path | None) -> None:
     """Make a new signing key. The old one's public key stays, so that its seals can still be checked."""
-    click.echo(f"The new key is {keys_of(folder).rotate()}. Restart the hub and its workers so that they use it.")
+    click.echo(f"The new key is {keys_of(folder).rotate()}. A hub that runs signs with it from its next seal on.")
 
 
 async def _verify(url: str, keys: Keys, outside: Seal | None) -> Report:

@@ -7,6 +7,8 @@ without a value are left out too, so that a column added in years to come change
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -71,3 +73,32 @@ def seal_bytes(seq: int, head: str, previous: str, key_id: str, sealed_at: str) 
 def seal_digest(signed: bytes, signature: str) -> str:
     """What the next seal refers to."""
     return sha256(signed + signature.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """A signed head: what `hub audit head` prints and what can be kept elsewhere."""
+
+    seq: int
+    head: str
+    previous: str
+    key_id: str
+    sealed_at: str
+    signature: str
+
+    @property
+    def signed(self) -> bytes:
+        return seal_bytes(self.seq, self.head, self.previous, self.key_id, self.sealed_at)
+
+    @property
+    def digest(self) -> str:
+        return seal_digest(self.signed, self.signature)
+
+
+SEAL_COLUMNS = ("seq", "head", "previous", "key_id", "sealed_at", "signature")
+
+
+def seal_of(values: Sequence[Any]) -> Seal:
+    """From a row's values in the order of `SEAL_COLUMNS`, with its time as an instant or as text."""
+    seq, head, previous, key_id, at, signature = values
+    return Seal(seq, head, previous, key_id, instant_text(at) if isinstance(at, datetime) else at, signature)

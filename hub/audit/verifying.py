@@ -1,19 +1,28 @@
 """Proof that the trail is whole: each entry hashes to its leaf, the leaves to the chain, the chain to its signed seals.
 
-A seal's signature covers the seal before, so checking the last signature checks them all; only when something is
-wrong is each one looked at, to name the first row that no good seal covers.
+Stretches of a long trail are checked by several processes at once, and joined here. A seal's signature covers the seal
+before, so checking the last signature checks them all; only when something is wrong is each one looked at, to name the
+first row that no good seal covers. The hub may write meanwhile: what it adds is left for the next time.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass
-from hashlib import sha256
 
+from hub.audit.checking import Found, Stretch
 from hub.audit.keys import Keys
-from hub.audit.reading import Row, Source, open_source
-from hub.audit.rules import GENESIS, Leaf, encode_leaf
-from hub.audit.sealing import Seal
+from hub.audit.reading import Trail, open_trail
+from hub.audit.rules import GENESIS, Seal
+from hub.audit.walkers import walk
 from hub.db.engine import Engine
+from hub.db.sqlite import PooledSQLiteEngine
+
+STRETCH = 5_000  # rows checked at a time: what is held in memory
+_IN_NO_CHAIN = "the entry is in no chain: it was inserted by hand, or its place was deleted"
+_MOST_PROCESSES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,148 +51,106 @@ class Report:
         return self.first_bad is None
 
 
-class _Walk:
+class _Joined:
     """Where the walk along the chain stands."""
 
-    def __init__(self, keys: Keys, outside: Seal | None) -> None:
-        self.keys = keys
-        self.outside = outside  # a head kept elsewhere
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
         self.rows = 0
         self.head = GENESIS
         self.seals = 0
         self.sealed = 0  # the last row that a matching seal covers
-        self.digest = GENESIS
-        self.last: Seal | None = None
+        self.seals_good = True
         self.bad: Bad | None = None
-        self.unknown_key_at: int | None = None
 
-    def chunk(self, rows: list[Row], marks: dict[int, str]) -> None:
-        """Walk over rows; `marks` are the heads that seals (or the head kept elsewhere) give for some of them."""
-        head, count = self.head, self.rows
-        for row in rows:
-            count += 1
-            seq, stored, entry, leaf = row[:4]
-            what = None
-            if seq != count:
-                what = "this place is given twice" if seq < count else "the row is gone"
-                seq, entry = (seq, entry) if seq < count else (count, None)
-            elif leaf is None:
-                what = "the entry is gone"
-            elif sha256(encode_leaf(Leaf(*row[4:]))).hexdigest() != leaf:
-                what = "the entry was changed after it was written"
-            else:
-                following = sha256((head + leaf).encode()).hexdigest()
-                if following != stored:
-                    what = "the chain breaks here: a row was changed, inserted, deleted or put in another order"
-                else:
-                    head = following
-            if what is None and seq in marks and marks[seq] != head:
-                what = f"rows {self.sealed + 1} to {seq} were written anew: they are not those that were signed"
-                seq, entry = self.sealed + 1, None
-            if what is not None:
-                self._stop(head, count - 1, seq, entry, what)
-                return
-            if seq in marks:
-                self.sealed = seq
-        self.head, self.rows = head, count
-
-    def _stop(self, head: str, rows: int, seq: int | None, entry: str | None, what: str) -> None:
-        self.head, self.rows = head, rows
-        self.bad = Bad(seq, entry, what)
-
-    def seal(self, seal: Seal) -> None:
-        """Follow the chain of seals; signatures are checked where the key changes and at the end."""
-        if seal.previous != self.digest:
-            raise _BrokenSeals
-        if self.last is not None and self.last.key_id != seal.key_id:
-            self.check_last()
-        self.last, self.digest, self.seals = seal, seal.digest, self.seals + 1
-
-    def check_last(self) -> None:
-        if self.last is not None and not self.keys.check(self.last.key_id, self.last.signed, self.last.signature):
-            raise _BrokenSeals
-
-
-class _BrokenSeals(Exception):
-    """Something is wrong with the seals; a second look says where."""
-
-
-async def verify(engine: Engine, keys: Keys, outside: Seal | None = None) -> Report:
-    """Check the whole trail of a database. `outside` is a signed head that was kept elsewhere."""
-    async with open_source(engine) as source:
-        if outside is not None and not keys.check(outside.key_id, outside.signed, outside.signature):
-            what = "the head that was kept elsewhere is not signed with a key that is known here"
-            return Report(0, Bad(outside.seq, None, what), 0, 0, GENESIS)
-        walk = _Walk(keys, outside)
-        await _walk_rows(source, walk)
-        broken: Bad | None = None
-        if walk.bad is None or walk.last is not None:
-            try:
-                walk.check_last()
-            except _BrokenSeals:
-                broken = await _first_bad_seal(source, keys)
-        bad: Bad | None = _earlier(walk.bad, broken)
-        loose, inserted = await source.loose()
-        if bad is None:
-            bad = await _at_the_end(source, walk)
-        if bad is None and inserted is not None:
-            bad = Bad(None, *inserted)
-        return Report(walk.rows, bad, walk.rows - min(walk.sealed, walk.rows) + loose, walk.seals, walk.head)
-
-
-async def _walk_rows(source: Source, walk: _Walk) -> None:
-    after = 0
-    while rows := await source.rows(after):
-        until = rows[-1][0]
-        seals = await source.seals(after, until)
-        try:
-            for seal in seals:
-                walk.seal(seal)
-        except _BrokenSeals:
-            walk.bad = await _first_bad_seal(source, walk.keys)
-        marks = {seal.seq: seal.head for seal in seals}
-        if walk.bad is not None and walk.bad.seq is not None:
-            # Rows before the first bad seal may be bad too, and come first.
-            marks = {seq: head for seq, head in marks.items() if seq < walk.bad.seq}
-        if walk.outside is not None and after < walk.outside.seq <= until:
-            if marks.get(walk.outside.seq, walk.outside.head) != walk.outside.head:
-                walk.bad = _earlier(walk.bad, Bad(walk.outside.seq, None, "the seal is not the one kept elsewhere"))
-            marks[walk.outside.seq] = walk.outside.head
-        of_seals, walk.bad = walk.bad, None
-        walk.chunk(rows, marks)
-        walk.bad = _earlier(walk.bad, of_seals)
-        if walk.bad is not None:
+    def add(self, found: Found) -> None:
+        if found.start != self.head:
+            self.bad = Bad(self.rows + 1, None, "the rows before it were changed while they were read")
             return
-        after = until
+        self.rows, self.head, self.sealed = found.rows, found.head, max(self.sealed, found.sealed)
+        self.seals += found.seals
+        if not found.seals_follow or not all(is_good(self._keys, seal) for seal in found.to_check):
+            self.seals_good = False
+        if found.what is not None:
+            self.bad = Bad(found.seq, found.entry, found.what)
 
 
-async def _first_bad_seal(source: Source, keys: Keys) -> Bad:
+def is_good(keys: Keys, seal: Seal) -> bool:
+    """Whether a seal is signed with a key that is known here."""
+    return keys.check(seal.key_id, seal.signed, seal.signature)
+
+
+def address_of(engine: Engine) -> str:
+    return f"sqlite:///{engine.path}" if isinstance(engine, PooledSQLiteEngine) else engine.url
+
+
+def processes_here() -> int:
+    """As many as there are processors for this process, within reason."""
+    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1, _MOST_PROCESSES)
+
+
+async def verify(
+    engine: Engine, keys: Keys, outside: Seal | None = None, *, stretch: int = STRETCH, processes: int | None = None
+) -> Report:
+    """Check the whole trail of a database. `outside` is a signed head that was kept elsewhere."""
+    if outside is not None and not is_good(keys, outside):
+        what = "the head that was kept elsewhere is not signed with a key that is known here"
+        return Report(0, Bad(outside.seq, None, what), 0, 0, GENESIS)
+    address, joined = address_of(engine), _Joined(keys)
+    async with open_trail(address) as trail:
+        last_seal = await trail.last_seal()  # before the chain's end, which goes on while the hub writes
+        until = await trail.last()
+        pieces = (Stretch(after, min(after + stretch, until), outside) for after in range(0, until, stretch))
+        several = min(processes or processes_here(), until // stretch)
+        async with aclosing(walk(address, pieces, several) if several > 1 else _alone(trail, pieces)) as findings:
+            async for found in findings:
+                joined.add(found)
+                if joined.bad is not None or not joined.seals_good:
+                    break
+        bad = joined.bad
+        if not joined.seals_good:
+            bad = _earlier(await _first_bad_seal(trail, keys), bad)
+        loose, inserted = await trail.loose()
+        if bad is None:
+            bad = await _at_the_end(trail, joined.rows, last_seal, outside)
+        if bad is None and inserted is not None:
+            bad = Bad(None, inserted, _IN_NO_CHAIN)
+        unsealed = joined.rows - min(joined.sealed, joined.rows) + loose
+        return Report(joined.rows, bad, unsealed, joined.seals, joined.head)
+
+
+async def _alone(trail: Trail, stretches: Iterator[Stretch]) -> AsyncGenerator[Found, None]:
+    for stretch in stretches:
+        yield await trail.check(stretch)
+
+
+async def _first_bad_seal(trail: Trail, keys: Keys) -> Bad:
     """Look at every signature in order, to name the first row that no good seal covers."""
     digest, covered = GENESIS, 0
-    for seal in await source.seals(0, None):
-        if not keys.knows(seal.key_id):
-            what = f"the seal of row {seal.seq} is signed with a key that is not known here ({seal.key_id})"
-        elif not keys.check(seal.key_id, seal.signed, seal.signature):
-            what = f"the seal of row {seal.seq} is not what was signed"
-        elif seal.previous != digest:
-            what = f"a seal before that of row {seal.seq} is gone, or was added"
-        else:
-            digest, covered = seal.digest, seal.seq
-            continue
-        return Bad(covered + 1, None, what)
+    while seals := await trail.seals(covered):
+        for seal in seals:
+            if not keys.knows(seal.key_id):
+                what = f"the seal of row {seal.seq} is signed with a key that is not known here ({seal.key_id})"
+            elif not is_good(keys, seal):
+                what = f"the seal of row {seal.seq} is not what was signed"
+            elif seal.previous != digest:
+                what = f"a seal before that of row {seal.seq} is gone, or was added"
+            else:
+                digest, covered = seal.digest, seal.seq
+                continue
+            return Bad(covered + 1, None, what)
     return Bad(covered + 1, None, "the seals do not follow one another")
 
 
-async def _at_the_end(source: Source, walk: _Walk) -> Bad | None:
+async def _at_the_end(trail: Trail, rows: int, last_seal: int, outside: Seal | None) -> Bad | None:
     """Is the tail cut off, or was a place given twice where the walk could not see it?"""
-    beyond = await source.seals(walk.rows, None)
-    if beyond:
-        return Bad(walk.rows + 1, None, f"rows {walk.rows + 1} to {beyond[-1].seq} are gone: they were sealed")
-    if walk.outside is not None and walk.outside.seq > walk.rows:
-        what = f"rows {walk.rows + 1} to {walk.outside.seq} are gone: the head kept elsewhere covers them"
-        return Bad(walk.rows + 1, None, what)
-    if await source.chained() != walk.rows:
-        return Bad(walk.rows + 1, None, "the chain holds places that are given twice or lie before its beginning")
+    if last_seal > rows:
+        return Bad(rows + 1, None, f"rows {rows + 1} to {last_seal} are gone: they were sealed")
+    if outside is not None and outside.seq > rows:
+        what = f"rows {rows + 1} to {outside.seq} are gone: the head kept elsewhere covers them"
+        return Bad(rows + 1, None, what)
+    if await trail.chained(rows) != rows:
+        return Bad(rows + 1, None, "the chain holds places that are given twice or lie before its beginning")
     return None
 
 

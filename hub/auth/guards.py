@@ -66,11 +66,15 @@ def check_routes(app: Litestar) -> None:
     for route in app.routes:
         handlers = getattr(route, "route_handlers", None) or [route.route_handler]  # type: ignore[union-attr]
         for handler in handlers:
-            if getattr(handler, "handler_name", "") == "options_handler" or _says_who(handler.opt):
+            if getattr(handler, "handler_name", "") == "options_handler":
                 continue
-            raise ImproperlyConfiguredException(
-                f"{route.path} ({handler}) does not say who may come in: give it opt needs, signed_in, public or api"
-            )
+            if not _says_who(handler.opt):
+                raise ImproperlyConfiguredException(
+                    f"{route.path} ({handler}) does not say who may come in: give it opt needs, signed_in, public or "
+                    "api"
+                )
+            if handler.opt.get("api") is not True and deny_by_default not in handler.resolve_guards():
+                raise ImproperlyConfiguredException(f"{route.path} ({handler}) stands where nobody asks who comes in")
 
 
 def _says_who(opt: dict[str, Any]) -> bool:

@@ -130,7 +130,7 @@ def session_config(*, hours: int, secure: bool) -> SessionConfig:
         max_age=hours * 3600,
         secure=secure,
         store=STORE,
-        exclude=["^/static(/|$)", "^/fhir(/|$)", "^/oauth(/|$)", "^/health$"],
+        exclude=["^/static(/|$)", "^/health$"],
     )
 
 

@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub.audit.actions import Entry, Pending, record, record_many
-from hub.consent.document import check, read, with_status
+from hub.consent.document import Read, check, read, with_status
 from hub.consent.queries import consent as consent_row
 from hub.consent.queries import names_shown
 from hub.consent.rules import Decision, Ground, may_record
-from hub.consent.tables import Consent, ConsentGrant, ConsentParty
+from hub.consent.tables import Consent
 from hub.db.documents import Stored, bare, insert, replace
-from hub.db.engine import fetch
+from hub.db.engine import add_many, look_up, write
 from hub.db.transaction import unit_of_work
-from hub.directory import queries as directory
 from hub.kernel import clock
 from hub.kernel.actor import Actor
 from hub.kernel.errors import Forbidden, Invalid, Issue, NotFound
+from hub.kernel.ids import new_id
 from hub.kernel.jsontext import decode
 from hub.members import queries as members
 from hub.members.actions import record_member, settle_claims
@@ -33,14 +33,15 @@ async def record_consent(actor: Actor, document: Mapping[str, Any]) -> Stored:
     issues = check(document)
     if issues:
         raise Invalid("The Consent cannot be taken.", issues=issues)
-    member, columns, disclosers, recipients = await _resolve(actor, document)
+    said = read(document)
+    member, columns, disclosers, recipients = await _resolve(actor, said)
     await _may_record(actor, member, disclosers, recipients)
-    stored = await insert(Consent, document, {**columns, "recorder": actor.home}, organization=actor.home)
-    for organization in sorted(disclosers | recipients):
-        await ConsentParty.insert(ConsentParty(consent=stored.id, organization=organization))
-    await _grant(stored.id, member, document, disclosers, recipients)
     if columns["status"] == "active":
         await settle_claims(actor, member, disclosers | recipients)
+    stored = await insert(Consent, document, {**columns, "recorder": actor.home}, organization=actor.home)
+    parties = sorted(disclosers | recipients)
+    await add_many("consent_party", [{"id": new_id(), "consent": stored.id, "organization": one} for one in parties])
+    await add_many("consent_grant", _grants(stored.id, member, said, disclosers, recipients))
     await record(
         actor,
         Entry(
@@ -85,13 +86,14 @@ async def change_consent(
     stored = await replace(
         Consent,
         consent_id,
-        expected if expected is not None else row["version"],
+        row["version"],
         document,
         {"status": status, "revoked_at": None if status == "active" else clock.now()},
         organization=actor.home,
+        expected=expected,
     )
     if status in _ENDED:
-        await ConsentGrant.delete().where(ConsentGrant.consent == consent_id)
+        await write("DELETE FROM consent_grant WHERE consent = {}", consent_id)
     await record(
         actor,
         Entry(
@@ -116,10 +118,7 @@ def _content(document: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in bare(document).items() if k != "status"}
 
 
-async def _resolve(
-    actor: Actor, document: Mapping[str, Any]
-) -> tuple[str, dict[str, Any], frozenset[str], frozenset[str]]:
-    said = read(document)
+async def _resolve(actor: Actor, said: Read) -> tuple[str, dict[str, Any], frozenset[str], frozenset[str]]:
     try:
         member = (await members.member(actor, said.patient.removeprefix("Patient/"))).id
     except NotFound:  # also for one whom the actor's organization does not serve
@@ -139,18 +138,15 @@ async def _resolve(
 
 
 async def _organizations(references: tuple[str, ...]) -> frozenset[str]:
-    found = set()
-    for reference in references:
-        try:
-            found.add((await directory.organization(reference.removeprefix("Organization/"))).id)
-        except NotFound:
-            raise Invalid(
-                "The Consent names an organization that the hub does not know.",
-                issues=[
-                    Issue("Consent.provision.actor", "Name organizations of this hub: Organization/id.", "not-found")
-                ],
-            ) from None
-    return frozenset(found)
+    named = {reference.removeprefix("Organization/") for reference in references}
+    marks = ", ".join("{}" for _ in named)
+    rows = await look_up(f"SELECT id FROM organization WHERE id IN ({marks})", *named) if named else []
+    if len(rows) < len(named):
+        raise Invalid(
+            "The Consent names an organization that the hub does not know.",
+            issues=[Issue("Consent.provision.actor", "Name organizations of this hub: Organization/id.", "not-found")],
+        )
+    return frozenset(named)
 
 
 async def _may_record(actor: Actor, member: str, disclosers: frozenset[str], recipients: frozenset[str]) -> None:
@@ -168,36 +164,35 @@ async def _may_record(actor: Actor, member: str, disclosers: frozenset[str], rec
     raise refusal(actor, decision, "Consent", member=member)
 
 
-async def _grant(
+def _grants(
     consent: str,
     member: str,
-    document: Mapping[str, Any],
+    said: Read,
     disclosers: frozenset[str],
     recipients: frozenset[str],
-) -> None:
-    said = read(document)
+) -> list[dict[str, Any]]:
+    """The rows of what it lets through: none unless it is active."""
     if said.status != "active":
-        return
-    rows = [
-        ConsentGrant(
-            consent=consent,
-            member=member,
-            discloser=discloser,
-            recipient=recipient,
-            purpose=purpose,
-            labels=" ".join(said.labels),
-            from_date=said.from_date,
-            until_date=said.until_date,
-            data_from=said.data_from,
-            data_until=said.data_until,
-        )
+        return []
+    return [
+        {
+            "id": new_id(),
+            "consent": consent,
+            "member": member,
+            "discloser": discloser,
+            "recipient": recipient,
+            "purpose": purpose,
+            "labels": " ".join(said.labels),
+            "from_date": said.from_date,
+            "until_date": said.until_date,
+            "data_from": said.data_from,
+            "data_until": said.data_until,
+        }
         for discloser in sorted(disclosers)
         for recipient in sorted(recipients)
         for purpose in dict.fromkeys(said.purposes)
         if discloser != recipient
     ]
-    if rows:
-        await ConsentGrant.insert(*rows)
 
 
 @unit_of_work
@@ -205,7 +200,7 @@ async def receive_patient(actor: Actor, document: Mapping[str, Any]) -> Stored:
     """A Patient that a partner's system sends: only from one with an executed MOU in force."""
     await require_some_agreement(actor, "Patient")
     stored = await record_member(actor, document)
-    if await fetch(
+    if not stored.created and await look_up(
         "SELECT id FROM consent_grant WHERE member = {} AND (discloser = {} OR recipient = {}) LIMIT 1",
         stored.id,
         actor.home,

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+import msgspec
+
 from hub.consent.rules import UNRESTRICTED
+from hub.kernel.jsontext import decode
 from hub.mou.rules import DataElement as E
 
 STRUCTURE = frozenset({"resourceType", "id", "meta", "implicitRules", "language", "text"})
@@ -177,3 +182,50 @@ def labels_of(documents: Iterable[Mapping[str, Any]]) -> frozenset[str]:
         found |= {str(label.get("code") or "without a code") for label in labels}
         found |= labels_of(document.get("contained") or [])
     return frozenset(found - UNRESTRICTED)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Content:
+    """What a document holds, as far as a decision asks for it. Most documents share theirs with many others."""
+
+    paths: Mapping[str, E]
+    elements: frozenset[E]
+    unmapped: tuple[str, ...]
+    labels: frozenset[str] = frozenset()
+
+
+class _Meta(msgspec.Struct):
+    security: Any = None
+
+
+class _Narrative(msgspec.Struct):
+    status: Any = None
+
+
+_parts = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_meta = msgspec.json.Decoder(_Meta)
+_narrative = msgspec.json.Decoder(_Narrative)
+
+
+def content_of(text: str) -> Content:
+    """`elements_of` and `labels_of` of a stored document.
+
+    Nearly every document holds nothing but elements that speak for themselves: then the names of its elements say it
+    all, and documents with the same names come again and again.
+    """
+    parts = _parts.decode(text)
+    if (
+        "contained" in parts
+        or ("meta" in parts and _meta.decode(parts["meta"]).security is not None)
+        or ("text" in parts and _narrative.decode(parts["text"]).status not in _NO_MORE)
+    ):
+        document = decode(text)
+        paths, unmapped = elements_of(document)
+        return Content(paths, frozenset(paths.values()), unmapped, labels_of([document]))
+    return _plain(bytes(parts["resourceType"]), tuple(parts))
+
+
+@lru_cache(maxsize=4096)
+def _plain(kind: bytes, names: tuple[str, ...]) -> Content:
+    paths, unmapped = elements_of({**dict.fromkeys(names), "resourceType": decode(kind), "text": {"status": "empty"}})
+    return Content(paths, frozenset(paths.values()), unmapped)

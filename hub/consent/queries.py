@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from functools import cache, lru_cache, partial
+from typing import Any, NamedTuple
 
 from hub.consent.document import read
-from hub.consent.elements import elements_of, labels_of
-from hub.consent.rules import CARE, Decision, Facts, Grant, Question, decide, in_force
+from hub.consent.elements import Content, content_of, elements_of, labels_of
+from hub.consent.rules import CARE, OWN, Decision, Facts, Grant, Question, decide, in_force
 from hub.db.engine import fetch
+from hub.db.lists import marks, padded
+from hub.db.together import Asked, Rows, ask_together
 from hub.kernel import clock
 from hub.kernel.actor import Actor
 from hub.kernel.errors import NotFound
@@ -30,67 +33,88 @@ def granted(member: str, discloser: str, element: DataElement, recipient: str) -
     leaves is filtered by the decision function.
     """
     on = clock.today()
-    sql = f"""(EXISTS (SELECT 1 FROM consent_grant g WHERE g.member = {member} AND g.discloser = {discloser}
+    return _granted(member, discloser), [recipient, CARE, on, on, recipient, element.value, on, on]
+
+
+@cache
+def _granted(member: str, discloser: str) -> str:
+    return f"""(EXISTS (SELECT 1 FROM consent_grant g WHERE g.member = {member} AND g.discloser = {discloser}
         AND g.recipient = {{}} AND g.purpose = {{}} AND g.from_date <= {{}}
         AND (g.until_date IS NULL OR g.until_date >= {{}}))
         AND EXISTS (SELECT 1 FROM mou_term t WHERE t.discloser = {discloser} AND t.recipient = {{}}
         AND t.element = {{}} AND t.from_date <= {{}} AND (t.until_date IS NULL OR t.until_date >= {{}})))"""
-    return sql, [recipient, CARE, on, on, recipient, element.value, on, on]
 
 
-async def grants(member: str, discloser: str, recipient: str) -> tuple[Grant, ...]:
-    rows = await fetch(
-        "SELECT consent, discloser, recipient, purpose, labels, from_date, until_date FROM consent_grant "
-        "WHERE member = {} AND discloser = {} AND recipient = {}",
-        member,
-        discloser,
-        recipient,
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is on record today of what several disclosers may tell one recipient of some members."""
+
+    agreements: Mapping[str, tuple[str, frozenset[DataElement]]]  # by discloser: its MOU, and what it shares
+    grants: Mapping[tuple[str, str], tuple[Grant, ...]]  # by member and discloser
+
+    def facts(self, member: str, discloser: str) -> Facts:
+        if discloser not in self.agreements:
+            return NOTHING
+        return Facts(*self.agreements[discloser], self.grants.get((member, discloser), ()))
+
+
+NOTHING = Facts(None, frozenset(), ())
+_UNKNOWN = Known({}, {})
+
+
+async def known(recipient: str, members: Iterable[str], disclosers: Iterable[str], on: date) -> Known:
+    """In one query, for however many rows."""
+    of, by = padded(members), padded(disclosers)
+    return (await ask_together(_asked(recipient, of, by, on)))[0] if of else _UNKNOWN
+
+
+def _asked(recipient: str, of: list[str], by: list[str], on: date) -> Asked[Known]:
+    between, args = mou.agreed(recipient, by, on)
+    return Asked(
+        "SELECT g.member, g.discloser, g.consent AS basis, g.purpose, g.labels AS listed, g.from_date, g.until_date"
+        f" FROM consent_grant g WHERE g.recipient = {{}} AND g.member IN ({marks(of)})"
+        f" UNION ALL SELECT NULL, m.discloser, m.agreement, NULL, m.elements, m.since, NULL FROM ({between}) m",
+        [recipient, *of, *args],
+        partial(_known, recipient),
     )
-    return tuple(_grant(row) for row in rows)
 
 
-def _grant(row: Mapping[str, Any]) -> Grant:
-    return Grant(**{**row, "labels": frozenset(row["labels"].split())})
-
-
-Given = dict[tuple[str, str], tuple[Grant, ...]]
-"""Grants to one recipient, by member and discloser."""
-
-
-async def _given_to(recipient: str, members: Iterable[str]) -> Given:
-    """All grants to the recipient that concern these members, in one query: for the rows of a page."""
-    ids = sorted(set(members))
-    if not ids:
-        return {}
-    marks = ", ".join("{}" for _ in ids)
-    rows = await fetch(
-        "SELECT member, consent, discloser, recipient, purpose, labels, from_date, until_date FROM consent_grant "
-        f"WHERE recipient = {{}} AND member IN ({marks})",
-        recipient,
-        *ids,
-    )
-    found: Given = {}
+def _known(recipient: str, rows: Rows) -> Known:
+    since: dict[str, tuple[Any, str]] = {}
+    agreements: dict[str, tuple[str, frozenset[DataElement]]] = {}
+    grants: dict[tuple[str, str], tuple[Grant, ...]] = {}
     for row in rows:
-        member = row.pop("member")
-        grant = _grant(row)
-        found[member, grant.discloser] = (*found.get((member, grant.discloser), ()), grant)
-    return found
+        member, discloser, basis = row["member"], row["discloser"], row["basis"]
+        if member is not None:
+            grant = Grant(
+                basis, discloser, recipient, row["purpose"], _labels(row["listed"]), row["from_date"], row["until_date"]
+            )
+            grants[member, discloser] = (*grants.get((member, discloser), ()), grant)
+        elif discloser not in since or mou.governs((row["from_date"], basis), since[discloser]):
+            since[discloser] = row["from_date"], basis
+            agreements[discloser] = basis, mou.elements_in(row["listed"])
+    return Known(agreements, grants)
 
 
-Between = tuple[str | None, frozenset[DataElement]]
-"""An MOU in force between two organizations on a day, and what the one shares with the other under it."""
+@lru_cache(maxsize=1024)
+def _labels(text: str) -> frozenset[str]:
+    return frozenset(text.split())
 
 
-async def between(discloser: str, recipient: str, on: date) -> Between:
-    agreement = await mou.agreement_in_force(discloser, recipient, on)
-    return (agreement.id, await mou.terms(discloser, recipient, on)) if agreement else (None, frozenset())
+def asked_facts(member: str, discloser: str, recipient: str, on: date) -> Asked[Facts]:
+    """The facts of one release, for who asks more than that together."""
+    asked = _asked(recipient, [member], [discloser], on)
+    return Asked(asked.sql, asked.args, lambda rows: _known(recipient, rows).facts(member, discloser))
 
 
-async def facts(member: str, discloser: str, recipient: str, on: date, known: Between | None = None) -> Facts:
-    agreement, terms = known or await between(discloser, recipient, on)
-    if agreement is None:
-        return Facts(None, frozenset(), ())
-    return Facts(agreement, terms, await grants(member, discloser, recipient))
+async def facts(member: str, discloser: str, recipient: str, on: date) -> Facts:
+    return (await ask_together(asked_facts(member, discloser, recipient, on)))[0]
+
+
+def _asking(discloser: str, recipient: str, content: Content, on: date, loop: bool) -> Question:
+    return Question(
+        discloser, recipient, CARE, on, content.elements, content.unmapped, content.paths, content.labels, loop
+    )
 
 
 def question(
@@ -131,31 +155,28 @@ async def may_release(
     *,
     loop: bool = False,
     on: date | None = None,
+    known: Facts | None = None,
 ) -> Decision:
-    """Ask the one decision function about these documents of a member. `on`: the day to which a loop goes back."""
-    asked = question(discloser, recipient, documents, on=on or clock.today(), loop=loop)
-    return await _decision(asked, member, {}, None)
+    """Ask the one decision function about these documents of a member. `on`: the day to which a loop goes back;
+    `known`: today's facts, where they were read already in this unit of work.
+    """
+    if discloser == recipient:
+        return OWN
+    today = clock.today()
+    asked = question(discloser, recipient, documents, on=today, loop=loop)
+    decision = decide(asked, known or await facts(member, discloser, recipient, today))
+    return await _or_then(asked, decision, on)
 
 
-async def _decision(asked: Question, member: str, known: dict[str, Between], given: Given | None) -> Decision:
+async def _or_then(asked: Question, decision: Decision, on: date | None) -> Decision:
     """Today's MOU and consents decide. What closes a loop may also go under the terms of its own day, so that a loop
     can be closed after its MOU has ended; nothing else goes back in time.
     """
-    if asked.discloser == asked.recipient:
-        return decide(asked, Facts(None, frozenset(), ()))
-    today = clock.today()
-    if asked.discloser not in known:
-        known[asked.discloser] = await between(asked.discloser, asked.recipient, today)
-    if given is None:
-        now = await facts(member, asked.discloser, asked.recipient, today, known[asked.discloser])
-    else:
-        now = Facts(*known[asked.discloser], given.get((member, asked.discloser), ()))
-    decision = decide(replace(asked, on=today), now)
-    if decision.permitted or not asked.loop or asked.on >= today:
+    if decision.permitted or not asked.loop or on is None or on >= asked.on:
         return decision
-    agreement = await mou.agreement_of_terms(asked.discloser, asked.recipient, asked.on)
-    terms = await mou.terms(asked.discloser, asked.recipient, asked.on) if agreement else frozenset()
-    then = decide(asked, Facts(agreement, terms, ()))
+    agreement = await mou.agreement_of_terms(asked.discloser, asked.recipient, on)
+    terms = await mou.terms(asked.discloser, asked.recipient, on) if agreement else frozenset()
+    then = decide(replace(asked, on=on), Facts(agreement, terms, ()))
     return then if then.permitted else decision
 
 
@@ -165,23 +186,7 @@ def visible_patients(actor: Actor) -> tuple[str, list[Any]]:
     return f"(r.source = {{}} OR {sql})", [actor.home, *args]
 
 
-async def permit(actor: Actor, rows: Iterable[dict[str, Any]], asks: Iterable[Ask]) -> list[dict[str, Any]]:
-    """The rows that the decision function lets out to the actor's organization, each with its `basis`."""
-    let_through = []
-    known: dict[str, Between] = {}
-    asks = list(asks)
-    given = await _given_to(actor.home, (ask.member for ask in asks if ask.discloser != actor.home))
-    for row, ask in zip(rows, asks, strict=True):
-        document = decode(row["document"])
-        asked = question(ask.discloser, actor.home, [document], on=ask.on or clock.today(), loop=ask.loop)
-        decision = await _decision(asked, ask.member, known, given)
-        if decision.permitted and (ask.discloser == actor.home or not row.get("past") or ask.past):
-            let_through.append({**row, "basis": decision.basis})
-    return let_through
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """Whose data a row holds, who discloses them, and whether they go back to the referrer to close the loop.
 
     `past`: whether versions before the current one go out too. What was taken out of a record is not told any more.
@@ -192,6 +197,33 @@ class Ask:
     loop: bool = False
     on: date | None = None
     past: bool = False
+
+
+async def permit(actor: Actor, rows: Iterable[dict[str, Any]], asks: Iterable[Ask]) -> list[dict[str, Any]]:
+    """The rows that the decision function lets out to the actor's organization, each with its `basis`."""
+    recipient, today = actor.home, clock.today()
+    asks = list(asks)
+    others = [ask for ask in asks if ask.discloser != recipient]
+    on_record = await known(recipient, (ask.member for ask in others), (ask.discloser for ask in others), today)
+    questions: dict[tuple[str, Content, bool], Question] = {}
+    let_through = []
+    for row, ask in zip(rows, asks, strict=True):
+        member, discloser, loop, on, past = ask
+        if discloser == recipient:
+            decision = OWN
+        elif past or not row.get("past"):
+            content = content_of(row["document"])
+            asked = questions.get((discloser, content, loop))
+            if asked is None:
+                asked = _asking(discloser, recipient, content, today, loop)
+                questions[discloser, content, loop] = asked
+            decision = await _or_then(asked, decide(asked, on_record.facts(member, discloser)), on)
+        else:
+            continue
+        if decision.permitted:
+            row["basis"] = decision.basis
+            let_through.append(row)
+    return let_through
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -65,9 +66,9 @@ class Question:
     recipient: str
     purpose: str
     on: date
-    elements: frozenset[DataElement]
+    elements: frozenset[DataElement]  # those of the paths
     unmapped: tuple[str, ...] = ()  # FHIR paths that belong to no data element: never agreed
-    paths: dict[str, DataElement] = field(default_factory=dict)  # which path brought which element, for the words
+    paths: Mapping[str, DataElement] = field(default_factory=dict)  # which path brought which element, for the words
     labels: frozenset[str] = frozenset()
     loop: bool = False  # the recipient is the referrer, and the data are the loop's
 
@@ -91,6 +92,9 @@ class Decision:
     excess: tuple[str, ...] = ()
 
 
+OWN = Decision(True, "own record")
+
+
 def in_force(from_date: date, until_date: date | None, on: date) -> bool:
     """Both days belong to it."""
     return from_date <= on and (until_date is None or on <= until_date)
@@ -99,15 +103,15 @@ def in_force(from_date: date, until_date: date | None, on: date) -> bool:
 def decide(question: Question, facts: Facts) -> Decision:
     """The one decision. Anything that is not known to be permitted is refused."""
     if question.discloser == question.recipient:
-        return Decision(True, "own record")
+        return OWN
     if facts.agreement is None:
         return Decision(
             False, "There is no executed MOU in force between the two organizations today.", Ground.AUTHORITY
         )
-    excess = tuple(question.unmapped) + tuple(
-        path for path, element in sorted(question.paths.items()) if element not in facts.terms
-    )
-    if excess or not question.elements <= facts.terms:
+    if question.unmapped or not question.elements <= facts.terms:
+        excess = question.unmapped + tuple(
+            path for path, element in sorted(question.paths.items()) if element not in facts.terms
+        )
         named = excess or tuple(sorted(e.value for e in question.elements - facts.terms))
         return Decision(
             False,

@@ -6,6 +6,7 @@ from typing import Any
 
 from piccolo.columns import BigInt, Boolean, Date, ForeignKey, Integer, OnDelete, Text, Timestamptz, Varchar
 
+from hub.db.engine import is_sqlite
 from hub.kernel.ids import new_id
 
 
@@ -71,3 +72,8 @@ def link(table: Any, **kwargs: Any) -> ForeignKey[Any]:
 
 def link_or_none(table: Any, **kwargs: Any) -> ForeignKey[Any]:
     return ForeignKey(references=table, null=True, default=None, on_delete=OnDelete.restrict, **kwargs)
+
+
+def listed(dates: str) -> str:
+    """SQL: all values of a column of dates in one text, separated by blanks; NULL where there are none."""
+    return f"group_concat({dates}, ' ')" if is_sqlite() else f"string_agg(CAST({dates} AS TEXT), ' ')"

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from piccolo.table import Table
 
-from hub.db.tables import ResourceVersion
+from hub.db.engine import add, write
 from hub.kernel import clock
 from hub.kernel.errors import Stale
 from hub.kernel.ids import new_id
 from hub.kernel.jsontext import encode
 
-_VERSIONS = 2**31 - 1  # what the column holds
+_STALE = "Somebody else changed this meanwhile. Nothing was saved; look at the current state and try again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,15 @@ def _with_meta(document: Mapping[str, Any], row_id: str, version: int, at: datet
     return {"resourceType": document["resourceType"], "id": row_id, "meta": {**meta, **kept}, **body}
 
 
+def stored_text(document: Mapping[str, Any], row_id: str, version: int, at: datetime) -> str:
+    """The text of a version, as it is kept and served."""
+    return encode(_with_meta(document, row_id, version, at))
+
+
 def _now() -> datetime:
     """Whole milliseconds, so that the column and `meta.lastUpdated` say the same."""
     now = clock.now()
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
-
-
-def _stale() -> Stale:
-    return Stale("Somebody else changed this meanwhile. Nothing was saved; look at the current state and try again.")
 
 
 async def insert(
@@ -70,9 +72,9 @@ async def insert(
     """Store a new resource as version 1. `columns` are what the feature's `document.project` found."""
     row_id, at = row_id or new_id(), _now()
     resource_type = str(document["resourceType"])
-    body = encode(_with_meta(document, row_id, 1, at))
-    row: dict[str, Any] = {"version": 1, "updated_at": at, "source": organization, "document": body, **columns}
-    await table.insert(table(id=row_id, **row))
+    body = stored_text(document, row_id, 1, at)
+    row = {"id": row_id, "version": 1, "updated_at": at, "source": organization, "document": body, **columns}
+    await add(table._meta.tablename, row)
     await _keep_version(resource_type, row_id, 1, "POST", at, organization, body)
     return Stored(resource_type, row_id, 1, at, body)
 
@@ -80,41 +82,48 @@ async def insert(
 async def replace(
     table: type[Table],
     row_id: str,
-    expected: int,
+    current: int,
     document: Mapping[str, Any],
     columns: Mapping[str, Any],
     *,
     organization: str | None,
+    expected: int | None = None,
 ) -> Stored:
-    """Store the next version of a resource. Raises `Stale` when `expected` is no longer the current version."""
-    if not 0 < expected < _VERSIONS:
-        raise _stale()
-    at, version = _now(), expected + 1
-    body = encode(_with_meta(document, row_id, version, at))
-    values: dict[Any, Any] = {"version": version, "updated_at": at, "document": body, **columns}
-    changed = await (
-        table.update(values)
-        .where(table.id == row_id, table.version == expected)  # type: ignore[attr-defined]
-        .returning(table.id)  # type: ignore[attr-defined]
-    )
-    if not changed:
-        raise _stale()
+    """Store the next version of a resource. Raises `Stale` when `expected` is not the current version.
+
+    `current` is the version that the caller read in this unit of work. Nothing has to come back from the database: of
+    two who read the same version the second finds its next one taken (a unique key), and its unit of work starts again
+    with what is there now.
+    """
+    if expected not in (None, current):
+        raise Stale(_STALE)
+    at, version = _now(), current + 1
+    body = stored_text(document, row_id, version, at)
+    values = {"version": version, "updated_at": at, "document": body, **columns}
+    await write(_update(table._meta.tablename, tuple(values)), *values.values(), row_id, current)
     resource_type = str(document["resourceType"])
     await _keep_version(resource_type, row_id, version, "PUT", at, organization, body)
     return Stored(resource_type, row_id, version, at, body, created=False)
 
 
+@lru_cache(maxsize=256)
+def _update(table: str, columns: tuple[str, ...]) -> str:
+    return f"UPDATE {table} SET {', '.join(f'{one} = {{}}' for one in columns)} WHERE id = {{}} AND version = {{}}"
+
+
 async def _keep_version(
     resource_type: str, row_id: str, version: int, method: str, at: datetime, organization: str | None, body: str
 ) -> None:
-    await ResourceVersion.insert(
-        ResourceVersion(
-            resource_type=resource_type,
-            resource_id=row_id,
-            version=version,
-            method=method,
-            updated_at=at,
-            organization=organization,
-            document=body,
-        )
+    await add(
+        "resource_version",
+        {
+            "id": new_id(),
+            "resource_type": resource_type,
+            "resource_id": row_id,
+            "version": version,
+            "method": method,
+            "updated_at": at,
+            "organization": organization,
+            "document": body,
+        },
     )

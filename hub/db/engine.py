@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import asyncpg
-from piccolo.querystring import QueryString
+from piccolo.querystring import QueryString, Selectable
 
 from hub.db.postgres import PooledPostgresEngine
 from hub.db.sqlite import PooledSQLiteEngine
+from hub.db.sqltext import compiled
 from hub.settings import Settings
 
 Engine = PooledSQLiteEngine | PooledPostgresEngine
@@ -22,11 +22,18 @@ class _Bound:
     engine: Engine | None = None
 
 
-def make_engine(url: str, settings: Settings | None = None) -> Engine:
-    """An engine for `sqlite:///…` or `postgresql://…`. Opens nothing yet."""
-    if url.startswith("sqlite:///"):
-        return PooledSQLiteEngine(Path(url.removeprefix("sqlite:///")), settings.sqlite_readers if settings else 4)
-    return PooledPostgresEngine(url, settings.postgres_connections if settings else 10)
+def make_engine(url: str, settings: Settings | None = None, *, serving: bool = False) -> Engine:
+    """An engine for `sqlite:///…` or `postgresql://…`. Opens nothing yet.
+
+    `serving`: somebody waits for each statement, so that it may not take as long as one of a migration.
+    """
+    path = Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
+    if settings is None:
+        return PooledPostgresEngine(url) if path is None else PooledSQLiteEngine(path)
+    seconds = settings.database_seconds
+    if path is not None:
+        return PooledSQLiteEngine(path, settings.sqlite_readers, seconds)
+    return PooledPostgresEngine(url, settings.postgres_connections, seconds, *([seconds] if serving else []))
 
 
 def bind(engine: Engine) -> None:
@@ -51,37 +58,45 @@ def is_sqlite() -> bool:
     return isinstance(engine(), PooledSQLiteEngine)
 
 
+def _text(bound: Engine, sql: str, args: tuple[Any, ...]) -> tuple[str, Sequence[Any]]:
+    """SQL with `{}` as this database wants it. An argument may itself be a piece of SQL, made by Piccolo."""
+    for arg in args:
+        if isinstance(arg, Selectable):
+            return QueryString(sql, *args).compile_string(engine_type=bound.engine_type)
+    return compiled(sql, bound.engine_type), args
+
+
 async def fetch(sql: str, *args: Any) -> list[dict[str, Any]]:
     """Run SQL with `{}` for each argument; rows as dicts. Inside a unit of work it is part of it."""
-    return await engine().run_querystring(QueryString(sql, *args))
+    bound = engine()
+    return await bound.fetch(*_text(bound, sql, args))
 
 
 async def look_up(sql: str, *args: Any) -> list[dict[str, Any]]:
     """`fetch`, for what finds a few rows by an index: on SQLite it is answered without leaving the event loop."""
-    return await fetch(sql, *args)
+    bound = engine()
+    return await bound.look_up(*_text(bound, sql, args))
 
 
 async def write(sql: str, *args: Any) -> None:
     """Change rows, where nothing has to come back. In a unit of work it may be sent at the end, with its other writes;
     whatever is read in the unit of work after it sees it.
     """
-    await fetch(sql, *args)
+    bound = engine()
+    await bound.write(*_text(bound, sql, args))
 
 
 async def add(table: str, row: Mapping[str, Any]) -> None:
     """`write` one row. `row` names every column without a default in the database."""
-    await write(_insert(table, tuple(row)), *row.values())
+    await engine().add_many(table, tuple(row), [tuple(row.values())])
 
 
 async def add_many(table: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """`add` for several rows with the same columns."""
-    for row in rows:
-        await add(table, row)
-
-
-@lru_cache(maxsize=512)
-def _insert(table: str, columns: tuple[str, ...]) -> str:
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(['{}'] * len(columns))})"
+    if not rows:
+        return
+    columns = tuple(rows[0])
+    await engine().add_many(table, columns, [tuple([row[column] for column in columns]) for row in rows])
 
 
 async def fetch_value(sql: str, *args: Any) -> Any:
@@ -98,6 +113,8 @@ def is_unique_violation(error: BaseException) -> bool:
 
 def is_serialization_failure(error: BaseException) -> bool:
     """The database asks to try the same transaction again."""
-    if isinstance(error, asyncpg.SerializationError | asyncpg.DeadlockDetectedError):
+    if isinstance(
+        error, asyncpg.SerializationError | asyncpg.DeadlockDetectedError | asyncpg.InvalidCachedStatementError
+    ):
         return True
     return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)

@@ -1,26 +1,35 @@
-"""SQLite for Piccolo, pooled: one writer, some readers, all long-lived.
+"""SQLite for Piccolo: one writer, some readers, all long-lived.
 
 The stock engine opens a connection and a thread for every query, and its deferred transactions fail under concurrent
-writers. Here a transaction is always IMMEDIATE and waits its turn, first come first served, at one lock; readers are
-`query_only`, so that a write can only take the writer's way. Another process (`hub worker`, the command line) may hold
-the file's write lock: the busy timeout waits for it.
+writers. Here a unit of work is always IMMEDIATE and waits its turn (see `sqlite_writer`); readers are `query_only`, so
+that a write can only take the writer's way. What finds a few rows by an index is read on the event loop, everything
+else outside a unit of work in the readers' threads. Another process (`hub worker`, the command line) may hold the
+file's write lock: it is waited for.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import aiosqlite
-from piccolo.engine.sqlite import SQLiteEngine, SQLiteTransaction, TransactionType, dict_factory
-from piccolo.query.base import DDL
+from piccolo.engine.exceptions import TransactionError
+from piccolo.engine.sqlite import SQLiteEngine, SQLiteTransaction, TransactionType
+from piccolo.query.base import DDL, Query
 from piccolo.querystring import QueryString
 
-_BUSY_SECONDS = 15
+from hub.db.current import Current
+from hub.db.sqlite_readers import Batch, Readers, Row, rows_of
+from hub.db.sqlite_writer import BUSY_SECONDS, GroupFailed, Writer
+from hub.db.sqltext import insert, only_reads
+from hub.db.threads import Threads
+
+T = TypeVar("T")
+
 PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -16000")
 
 
@@ -31,144 +40,241 @@ def _utc_text(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(" ", "microseconds")
 
 
+def _instant(stored: bytes) -> datetime:
+    value = datetime.fromisoformat(stored.decode())
+    return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+
+
 sqlite3.register_adapter(datetime, _utc_text)
+# Piccolo's own take ten times as long: they go by way of Decimal, and through several calls.
+sqlite3.register_converter("INTEGER", int)
+sqlite3.register_converter("BOOLEAN", b"1".__eq__)
+sqlite3.register_converter("TIMESTAMPTZ", _instant)
 
 
-async def _all(connection: aiosqlite.Connection, sql: str, args: list[Any]) -> list[dict[str, Any]]:
-    """One hop to the connection's thread; the row factory makes dicts."""
-    rows: Any = await connection.execute_fetchall(sql, args)
-    return list(rows)
+class _Statements:
+    """What Piccolo's savepoints ask of a connection."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    async def execute(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
+        return rows_of(self._writer.run(sql, args))
 
 
 class PooledTransaction(SQLiteTransaction):
-    """Holds the writer from BEGIN IMMEDIATE to COMMIT or ROLLBACK, and always gives it back."""
+    """A unit of work in the writer."""
 
-    async def __aenter__(self) -> SQLiteTransaction:
+    __slots__ = ("_alone", "_prompt", "ended", "writer")
+
+    def __init__(self, engine: PooledSQLiteEngine, allow_nested: bool, alone: bool, prompt: bool) -> None:
+        self.engine = engine
+        self.transaction_type = TransactionType.immediate
+        self._parent: PooledTransaction | None = engine.current_transaction.get()
+        self._savepoint_id = 0
+        self._committed = self._rolled_back = self.ended = False
+        self._alone, self._prompt = alone, prompt
+        if self._parent is not None and not allow_nested:
+            raise TransactionError("A transaction is already active, and a nested one is not allowed.")
+
+    async def __aenter__(self) -> PooledTransaction:
         if self._parent is not None:
             return self._parent
         engine: PooledSQLiteEngine = self.engine  # type: ignore[assignment]
-        await engine.ensure_open()
-        self._lock = engine.write_lock
-        await self._lock.acquire()
-        try:
-            self.connection = engine.writer
-            await self.connection.execute("BEGIN IMMEDIATE")
-        except BaseException:
-            self._lock.release()
-            raise
+        if not engine.is_open():
+            await engine.ensure_open()
+        self.writer = engine.writer
+        await self.writer.enter(self._alone, self._prompt)
+        self.connection = _Statements(self.writer)
         self.context = engine.current_transaction.set(self)
         return self
 
     async def __aexit__(self, exception_type: Any, exception: Any, traceback: Any) -> bool:
         if self._parent is not None:
             return False
-        try:
-            if self._committed or self._rolled_back:
-                return False
-            if exception_type is None:
-                try:
-                    await self._finish("COMMIT")
-                except BaseException:
-                    await self._finish("ROLLBACK", quietly=True)
-                    raise
-            else:
-                await self._finish("ROLLBACK", quietly=True)
-        finally:
+        self.ended = True
+        end = self.writer.leave(failed=exception is not None)
+        with suppress(ValueError):  # an async generator may be closed in another context
             self.engine.current_transaction.reset(self.context)
-            self._lock.release()
+        if end is not None:
+            if exception is not None and not isinstance(exception, Exception):
+                end.cancel()  # whoever was cancelled waits for nothing
+            else:
+                await end  # also after an error: it may have come of what others of the same COMMIT wrote
         return False
 
-    async def _finish(self, statement: str, quietly: bool = False) -> None:
-        """A cancelled request must not leave the writer inside a transaction."""
-        task = asyncio.ensure_future(self.connection.execute(statement))
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            await task
-            raise
-        except sqlite3.Error:
-            if not quietly:
-                raise
+    async def commit(self) -> None:
+        raise TransactionError("It is committed at its end, together with others.")
 
-    __slots__ = ("_lock",)
+    async def rollback(self) -> None:
+        self.writer.undo()
+        self._rolled_back = True
 
 
 class PooledSQLiteEngine(SQLiteEngine):
-    """`readers` connections for reads outside a transaction, one writer for everything else."""
+    """`readers` threads for reads outside a unit of work, each with its connection; one connection for reads on the
+    event loop; one to write, and a thread for its COMMIT.
+    """
 
-    __slots__ = ("_free", "_loop", "_opening", "_readers", "reader_count", "write_lock", "writer")
+    __slots__ = ("_inline", "_loop", "_opening", "_readers", "_writing", "reader_count", "seconds", "writer")
 
-    def __init__(self, path: Path | str, readers: int = 4) -> None:
-        super().__init__(path=str(path), timeout=_BUSY_SECONDS, cached_statements=512)
-        self.current_transaction = contextvars.ContextVar(f"transaction_{path}", default=None)
-        self.reader_count = readers
+    _threads: Callable[[int, str], Threads] = Threads
+
+    def __init__(self, path: Path | str, readers: int = 4, seconds: float = BUSY_SECONDS) -> None:
+        """`seconds`: how long another process may hold the file."""
+        super().__init__(path=str(path), timeout=seconds, cached_statements=512, check_same_thread=False)
+        self.current_transaction: Any = Current(f"transaction_{path}")
+        self.reader_count, self.seconds = readers, seconds
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._readers: list[aiosqlite.Connection] = []
+        self._opening: asyncio.Task[None] | None = None
 
     async def check_version(self) -> None:
         """The stock engine opens the file for this while it is made; Python's own SQLite is new enough."""
 
+    # Opening and closing
+
+    def is_open(self) -> bool:
+        return self._opening is None and self._loop is asyncio.get_running_loop()
+
     async def ensure_open(self) -> None:
-        loop = asyncio.get_running_loop()
-        if self._loop is not loop:
-            self._loop = loop
-            self.write_lock = asyncio.Lock()
+        """Once for an event loop, however many ask for it at the same moment; after a failure again."""
+        if self._loop is not asyncio.get_running_loop():
+            self._forget()
+            self._loop = asyncio.get_running_loop()
             self._opening = asyncio.ensure_future(self._open())
-        await self._opening
+        if self._opening is not None:
+            await asyncio.shield(self._opening)
 
     async def _open(self) -> None:
-        Path(self.path).parent.mkdir(parents=True, exist_ok=True)
-        self.writer = await self._connect()
-        self._readers = [await self._connect(query_only=True) for _ in range(self.reader_count)]
-        self._free: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
-        for reader in self._readers:
-            self._free.put_nowait(reader)
+        writing = self._threads(1, "sqlite writer")
+        try:
+            connection, self._inline = await writing.run(self._connect_both)
+        except BaseException:
+            writing.stop()
+            self._loop = self._opening = None
+            raise
+        self._writing = writing
+        self.writer = Writer(connection, writing, self.seconds)
+        self._readers = Readers(self.connect, self._threads(self.reader_count, "sqlite reader"))
+        self._opening = None
 
-    async def _connect(self, query_only: bool = False) -> aiosqlite.Connection:
-        connection = await aiosqlite.connect(**self.connection_kwargs)
-        connection.row_factory = dict_factory  # type: ignore[assignment]
-        for pragma in PRAGMAS:
-            await connection.execute_fetchall(f"PRAGMA {pragma}")
-        if query_only:
-            await connection.execute_fetchall("PRAGMA query_only = ON")
+    def _connect_both(self) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+        Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+        both = self.connect(), self.connect(query_only=True)
+        for connection in both:
+            connection.execute("PRAGMA busy_timeout = 0")  # these two must not keep the event loop waiting
+        return both
+
+    def connect(self, query_only: bool = False) -> sqlite3.Connection:
+        """One more connection, to be closed by who asked for it."""
+        connection: sqlite3.Connection = sqlite3.connect(**self.connection_kwargs)
+        for pragma in (*PRAGMAS, *(("query_only = ON",) if query_only else ())):
+            connection.execute(f"PRAGMA {pragma}").fetchall()
         return connection
 
     async def close(self) -> None:
-        if self._loop is None:
-            return
         if self._loop is asyncio.get_running_loop():
-            await self._opening
-            for connection in [*self._readers, self.writer]:
-                await connection.close()
-        self._loop, self._readers = None, []
+            if self._opening is not None:
+                await asyncio.wait([self._opening])
+            if self.is_open():
+                self.writer.stop()
+                self._readers.close()
+                self._inline.close()
+                await self._writing.run(self.writer.connection.close)  # after a COMMIT that is on its way
+        self._forget()
+
+    def _forget(self) -> None:
+        """What belongs to an event loop that has ended; after `close` nothing is left of it."""
+        if self._loop is not None and self._opening is None:
+            self._readers.close()
+            self._inline.close()
+            self.writer.connection.close()
+            self._writing.stop()
+        self._loop = self._opening = None
+
+    # Units of work
 
     def transaction(
-        self, transaction_type: TransactionType = TransactionType.immediate, allow_nested: bool = True
+        self,
+        transaction_type: TransactionType = TransactionType.immediate,
+        allow_nested: bool = True,
+        *,
+        alone: bool = False,
+        prompt: bool = False,
     ) -> PooledTransaction:
-        return PooledTransaction(self, TransactionType.immediate, allow_nested)
+        """Always IMMEDIATE. `alone`: in a COMMIT of its own. `prompt`: before those that wait only to write, and
+        committed at once; for what somebody who reads waits for.
+        """
+        return PooledTransaction(self, allow_nested, alone, prompt)
 
-    async def get_connection(self) -> aiosqlite.Connection:
-        """Piccolo's batches close what they get here, so they get one of their own."""
-        return await self._connect()
+    async def _by_itself(self, job: Callable[[Writer], T]) -> T:
+        try:
+            async with self.transaction() as own:
+                done = job(own.writer)
+        except GroupFailed:
+            async with self.transaction(alone=True) as own:
+                done = job(own.writer)
+        return done
 
-    async def fetch(self, sql: str, args: list[Any]) -> list[dict[str, Any]]:
+    # Statements
+
+    async def fetch(self, sql: str, args: Sequence[Any]) -> list[Row]:
         transaction = self.current_transaction.get()
         if transaction is not None:
-            return await _all(transaction.connection, sql, args)
-        await self.ensure_open()
-        if sql.lstrip()[:6].upper() in ("SELECT", "PRAGMA", "EXPLAI"):
-            reader = await self._free.get()
-            try:
-                return await _all(reader, sql, args)
-            finally:
-                self._free.put_nowait(reader)
-        async with self.transaction() as own:
-            rows = await _all(own.connection, sql, args)
-        return rows
+            return rows_of(transaction.writer.run(sql, args))
+        if not only_reads(sql):
+            return await self._by_itself(lambda writer: rows_of(writer.run(sql, args)))
+        if not self.is_open():
+            await self.ensure_open()
+        return await self._readers.fetch(sql, args)
 
-    async def run_querystring(self, querystring: QueryString, in_pool: bool = False) -> list[dict[str, Any]]:
+    async def look_up(self, sql: str, args: Sequence[Any]) -> list[Row]:
+        transaction = self.current_transaction.get()
+        if transaction is not None:
+            return rows_of(transaction.writer.run(sql, args))
+        if not self.is_open():
+            await self.ensure_open()
+        try:
+            return rows_of(self._inline.execute(sql, args))
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+        return await self._readers.fetch(sql, args)  # another process has just opened or left the file
+
+    async def write(self, sql: str, args: Sequence[Any]) -> None:
+        transaction = self.current_transaction.get()
+        if transaction is not None:
+            transaction.writer.run(sql, args)
+        else:
+            await self._by_itself(lambda writer: writer.run(sql, args))
+
+    async def add_many(self, table: str, columns: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> None:
+        sql = insert(table, columns)
+        transaction = self.current_transaction.get()
+        if transaction is not None:
+            transaction.writer.run_many(sql, rows)
+        else:
+            await self._by_itself(lambda writer: writer.run_many(sql, rows))
+
+    async def in_thread(self, job: Callable[[], T]) -> T:
+        """Do `job` where reads are done that may take long."""
+        if not self.is_open():
+            await self.ensure_open()
+        return await self._readers.run(job)
+
+    # What Piccolo asks of an engine
+
+    async def run_querystring(self, querystring: QueryString, in_pool: bool = False) -> list[Row]:
         sql, args = querystring.compile_string(engine_type=self.engine_type)
-        return await self.fetch(sql, list(args))
+        return await self.fetch(sql, args)
 
-    async def run_ddl(self, ddl: str | DDL, in_pool: bool = False) -> list[dict[str, Any]]:
-        return await self.fetch(str(ddl), [])
+    async def run_ddl(self, ddl: str | DDL, in_pool: bool = False) -> list[Row]:
+        return await self.fetch(str(ddl), ())
+
+    async def batch(self, query: Query[Any, Any], batch_size: int = 100, node: str | None = None) -> Any:
+        if not self.is_open():
+            await self.ensure_open()
+        return Batch(self.connect, self._readers.run, query, batch_size)
+
+    async def get_connection(self) -> Any:
+        raise NotImplementedError("This engine gives no connection away: use its fetch, write or batch.")

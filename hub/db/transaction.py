@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from hub.db.engine import engine, is_serialization_failure, is_unique_violation
+from hub.db.sqlite import PooledSQLiteEngine
+from hub.db.sqlite_writer import GroupFailed
 from hub.kernel.errors import Busy, Conflict, Refusal
 
 P = ParamSpec("P")
@@ -30,28 +32,48 @@ def in_unit_of_work() -> bool:
     return engine().current_transaction.get() is not None
 
 
-def unit_of_work(action: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+def unit_of_work(action: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
     """Run an action in one transaction. Re-entrant: the outermost commits, retries and records refusals.
 
-    An action has no side effect but the database, so that it can be tried again: after a serialization failure, and
-    after two at once inserted the same unique key (the second try then finds the other's row).
+    An action has no side effect but the database, so that it can be tried again: after a serialization failure, after
+    two at once inserted the same unique key (the second try then finds the other's row), and, on SQLite, when a COMMIT
+    failed that it shared with others.
     """
+    return _whole(action, prompt=False)
 
+
+def prompt_unit_of_work(action: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
+    """`unit_of_work` for what somebody who only reads waits for: on SQLite it goes before those who write."""
+    return _whole(action, prompt=True)
+
+
+def _transaction(alone: bool, prompt: bool) -> Any:
+    bound = engine()
+    if isinstance(bound, PooledSQLiteEngine):
+        return bound.transaction(alone=alone, prompt=prompt)
+    return bound.transaction()
+
+
+def _whole(action: Callable[P, Awaitable[R]], prompt: bool) -> Callable[P, Coroutine[Any, Any, R]]:
     @wraps(action)
     async def whole(*args: P.args, **kwargs: P.kwargs) -> R:
         if in_unit_of_work():
             return await action(*args, **kwargs)
-        attempt = 0
+        attempt, alone = 0, False
         while True:
             attempt += 1
             try:
-                async with engine().transaction():
+                async with _transaction(alone, prompt):
                     return await action(*args, **kwargs)
             except Refusal as refusal:
                 if refusal.audit is not None and _Hooks.record_refusal is not None:
                     audit, refusal.audit = refusal.audit, None
                     await _Hooks.record_refusal(audit)
                 raise
+            except GroupFailed:
+                if alone:
+                    raise
+                alone = True
             except Exception as error:
                 again = is_serialization_failure(error) or is_unique_violation(error)
                 if not again:

@@ -26,8 +26,9 @@ from hub.audit.sealing import Sealer
 from hub.db.engine import Engine, bind, make_engine
 from hub.db.migrate import migrate
 from hub.db.transaction import on_refusal
-from hub.demo.accounts import make_keys, open_accounts, public_sets, systems, write_private
+from hub.demo.accounts import make_keys, open_accounts, public_sets, systems
 from hub.demo.engine import InPlaceSQLiteEngine
+from hub.demo.keys import write_private
 from hub.demo.marker import Folder, Found, Mark, begin, finish, look
 from hub.demo.story import tell
 from hub.kernel import clock

@@ -1,42 +1,42 @@
-"""SQLite without the connections' threads, for as long as the story is told and nobody is served.
+"""SQLite without threads, for as long as the story is told and nobody is served.
 
-The hub's engine hands every statement to a thread, so that one slow query does not stop everybody else's pages. While
-the story is told there is nobody else, and sixty thousand hand-overs take longer than the statements themselves.
+The hub's engine reads, and waits for the disk, in threads, so that one slow query does not stop everybody else's pages.
+While the story is told there is nobody else, and tens of thousands of hand-overs take longer than the statements.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from piccolo.engine.sqlite import dict_factory
+from hub.db.sqlite import PooledSQLiteEngine
+from hub.db.threads import Then, Threads
 
-from hub.db.sqlite import PRAGMAS, PooledSQLiteEngine
+T = TypeVar("T")
 
 
-class _InPlace:
-    """What the engine needs of a connection, done at once."""
+class _InPlace(Threads):
+    """Done at once, by whoever asks for it."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(self, count: int, name: str) -> None:
+        pass
 
-    async def execute(self, sql: str, args: Iterable[Any] = ()) -> sqlite3.Cursor:
-        return self._connection.execute(sql, tuple(args))
+    def submit(self, job: Callable[[], Any], then: Then) -> None:
+        result, error = None, None
+        try:
+            result = job()
+        except Exception as failure:
+            error = failure
+        then(result, error)
 
-    async def execute_fetchall(self, sql: str, args: Iterable[Any] = ()) -> list[Any]:
-        return self._connection.execute(sql, tuple(args)).fetchall()
+    async def run(self, job: Callable[[], T]) -> T:
+        return job()
 
-    async def close(self) -> None:
-        self._connection.close()
+    def stop(self) -> None:
+        pass
 
 
 class InPlaceSQLiteEngine(PooledSQLiteEngine):
     """Only for one task in one process: it blocks the event loop."""
 
-    async def _connect(self, query_only: bool = False) -> Any:
-        connection = sqlite3.connect(**self.connection_kwargs)
-        connection.row_factory = dict_factory
-        for pragma in (*PRAGMAS, *(("query_only = ON",) if query_only else ())):
-            connection.execute(f"PRAGMA {pragma}")
-        return _InPlace(connection)
+    _threads = _InPlace

@@ -14,7 +14,7 @@ import msgspec
 from hub.audit.actions import Entry, record
 from hub.audit.tables import AuditEntry
 from hub.db.engine import fetch, is_sqlite
-from hub.demo.accounts import write_private
+from hub.demo.keys import write_private
 from hub.directory.tables import Organization
 from hub.kernel.actor import HUB
 from hub.kernel.jsontext import decode

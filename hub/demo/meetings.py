@@ -7,6 +7,7 @@ from datetime import date, datetime, time, timedelta
 
 from hub.demo.mous import EXECUTED, executed_on
 from hub.demo.timeline import Days, Thread
+from hub.demo.words import DECISIONS, ITEMS, MINUTES, PLACES, SAID
 from hub.demo.world import Pair, World
 from hub.kernel import clock
 from hub.kernel.actor import Actor
@@ -14,31 +15,7 @@ from hub.kernel.calendar import Quarter
 from hub.meetings import actions, queries
 from hub.mou.queries import agreement_in_force
 
-PLACES = ("Video call, the link is in the invitation", "{county} office, Room 4", "{plan} office, third floor")
 WITHOUT = ("alameda", "blue-oak")  # nobody has scheduled this quarter's yet
-
-MINUTES = (
-    "The liaisons went through the referrals of the quarter. Answers came within the agreed time in most cases; the"
-    " late ones were discharges before a weekend. Care managers report that intake staff answer the telephone again.",
-    "Both sides looked at the members who could not be reached. Half of them had a new telephone number that the other"
-    " side knew. It was agreed to look at the other side’s contact data before a referral is ended.",
-    "The plan presented its numbers on Community Supports; the county presented how many applications wait for the"
-    " health care certification. The doctors’ offices that answer late are known to both sides.",
-)
-DECISIONS = (
-    "Discharges are announced by telephone as well as by referral, at the latest at noon on Friday.",
-    "Before a referral is ended as “unable to reach”, the other side is asked for a newer number.",
-    "The plan writes to the five medical groups that return most certifications late.",
-)
-ITEMS: tuple[tuple[str, str], ...] = (
-    ("county", "Send the plan the intake line’s new numbers"),
-    ("plan", "Train the new care managers on what IHSS does and does not cover"),
-    ("plan", "Write to the medical groups about late certifications"),
-    ("county", "Draft a one-page guide to discharge referrals"),
-    ("county", "Name a stand-in for the liaison during holidays"),
-    ("plan", "Report how many members began Community Supports after a referral"),
-)
-SAID = ("Goes well.", "Discussed; see the decisions.", "Taken up again next time.")
 
 
 @dataclass

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from hub.demo.timeline import Days, Thread
+from hub.demo.words import COUNTY_SHARES, PLAN_SHARES, TERMS
 from hub.demo.world import Pair, Side, World
 from hub.directory.rules import Position
 from hub.kernel import clock
@@ -18,52 +19,6 @@ from hub.mou import queries
 from hub.mou.rules import DataElement, Event, NewAgreement, Renewal, Section, Template
 
 E = DataElement
-PLAN_SHARES = frozenset(set(E) - {E.CASE})
-COUNTY_SHARES = frozenset(set(E) - {E.CLINICAL})
-
-TERMS: dict[Section, str] = {
-    Section.SERVICES: (
-        "Members who live in the county and receive IHSS or may need it; the plan’s Enhanced Care "
-        "Management, Community Supports, behavioral health and equipment. The county alone decides "
-        "eligibility and hours."
-    ),
-    Section.OBLIGATIONS: (
-        "Each side names its two people in Exhibits A and B and tells the other of a change before it "
-        "takes effect. The plan answers for its network."
-    ),
-    Section.TRAINING: (
-        "The plan trains its care managers on IHSS in two sessions a year; the county’s intake staff join "
-        "the spring session. New staff are trained before their first case."
-    ),
-    Section.REFERRALS: (
-        "Both sides refer through the hub. A referral names the need and the member’s consent, is "
-        "answered within five working days, and closed with an outcome by whoever sent it."
-    ),
-    Section.CARE_COORDINATION: (
-        "One point of contact for each shared Member. Admissions and planned discharges are told the same "
-        "day. Barriers that two calls do not solve go onto the agenda."
-    ),
-    Section.DATA_SHARING: (
-        "What Exhibit C lists and no more, under the Member’s consent, over the hub’s interface or its "
-        "pages. A breach is told within one working day."
-    ),
-    Section.MEETINGS: (
-        "In the second month of each quarter, in turn at the county’s office and by video. The plan "
-        "invites, the county keeps the minutes."
-    ),
-    Section.QUALITY: (
-        "We follow days to answer, days to close, and members who could not be reached, and choose one of "
-        "them to improve each half year."
-    ),
-    Section.DISPUTES: (
-        "The liaisons first, then the responsible persons within fifteen working days; after that either "
-        "side may write to its department. Referrals go on."
-    ),
-    Section.GENERAL: (
-        "Renews every year unless either side gives ninety days’ notice. Amended in writing. Records are "
-        "kept for ten years."
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from hub.referrals.rules import Service
 
 # Given and family names of one origin go together; a name is a pair drawn from one line.
-_ORIGINS: tuple[tuple[str, str, str], ...] = (
+ORIGINS: tuple[tuple[str, str, str], ...] = (
     (
         "Spanish",
         "Rosa Guadalupe José Ángel María Inés Jesús Sofía Ramón Graciela Héctor Lucía Ofelia Raúl Consuelo Andrés",
@@ -31,8 +31,8 @@ _ORIGINS: tuple[tuple[str, str, str], ...] = (
     ("Farsi", "Parvaneh Bahram Shirin Manouchehr Farideh", "Farahani Mokhtari Tehrani Ghaffari"),
     ("Samoan", "Fa’aolesā Tavita Sina Ioane", "Leuluai Tuiasosopo Faleafa"),
 )  # fmt: skip
-_LIKELY = (34, 5, 9, 8, 9, 5, 18, 4, 3, 2, 3, 2)
-_STREETS = ("Alder", "Bayview", "Cypress", "Dogwood", "Eucalyptus", "Foothill", "Grove", "Harbor", "Juniper", "Laguna")
+LIKELY = (34, 5, 9, 8, 9, 5, 18, 4, 3, 2, 3, 2)
+STREETS = ("Alder", "Bayview", "Cypress", "Dogwood", "Eucalyptus", "Foothill", "Grove", "Harbor", "Juniper", "Laguna")
 
 NEEDS: dict[Service, tuple[str, ...]] = {
     Service.IHSS_APPLICATION: (
@@ -97,7 +97,7 @@ class Members:
     def name(self) -> tuple[str, str, str]:
         """Given name, family name, language."""
         while True:
-            language, given, family = self._chance.choices(_ORIGINS, _LIKELY)[0]
+            language, given, family = self._chance.choices(ORIGINS, LIKELY)[0]
             chosen = self._chance.choice(given.split("|") if "|" in given else given.split())
             pair = (chosen, self._chance.choice(family.split()))
             if pair not in self._names:
@@ -123,4 +123,4 @@ class Members:
         return f"+1510555{self._chance.randrange(100, 200):04d}"
 
     def address(self, county: str) -> str:
-        return f"{self._chance.randrange(10, 9900)} {self._chance.choice(_STREETS)} Street, {county} County, CA"
+        return f"{self._chance.randrange(10, 9900)} {self._chance.choice(STREETS)} Street, {county} County, CA"

@@ -8,42 +8,13 @@ from datetime import date, timedelta
 from hub.demo.casework import TO_COUNTY, TO_PLAN, Case, Person, agree, new_member
 from hub.demo.mous import EXECUTED, executed_on
 from hub.demo.timeline import Thread
+from hub.demo.words import CANCELS, DECLINES, DURATION, FAILURES, HOLDS
 from hub.demo.world import Pair, World
 from hub.kernel import clock
 from hub.referrals.rules import OF_THE_COUNTY, OF_THE_PLAN, ClosureReason, Event, Service
 
 C = ClosureReason
 _QUIET = 26  # of the last weeks what wants attention is told on purpose (`today`), not left to chance
-
-DECLINES = (
-    ("The member lives in another county since last month.", C.NOT_ELIGIBLE),
-    ("The network has no provider with capacity in the area.", C.PROVIDER_DECLINED),
-    ("An application of the same member is already open.", C.OTHER),
-    ("The member has left the plan.", C.NOT_ELIGIBLE),
-)
-FAILURES = (
-    ("Three calls and a letter without an answer.", C.UNABLE_TO_REACH),
-    ("The member no longer wants the service.", C.NOT_NEEDED),
-    ("The member moved to a nursing facility for good.", C.NOT_ELIGIBLE),
-    ("The health care certification did not come back in time.", C.OTHER),
-)
-HOLDS = (
-    "Waiting for the health care certification (SOC 873).",
-    "The member is in hospital.",
-    "Waiting for the doctor’s order.",
-)
-CANCELS = ("The family found another solution.", "Sent twice; the first one is being worked on.")
-
-DURATION: dict[Service, tuple[int, int]] = {
-    Service.IHSS_APPLICATION: (30, 62),
-    Service.IHSS_REASSESSMENT: (12, 34),
-    Service.IHSS_DISCHARGE: (4, 12),
-    Service.ECM: (7, 24),
-    Service.COMMUNITY_SUPPORTS: (10, 38),
-    Service.BEHAVIORAL_HEALTH: (8, 28),
-    Service.EQUIPMENT: (5, 18),
-}
-"""Calendar days from the answer to the end, in most cases."""
 
 
 @dataclass(frozen=True, slots=True)

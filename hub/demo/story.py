@@ -124,7 +124,7 @@ async def _mail_server_away(world: World, worker: Worker) -> Thread:
     async def away(payload: dict[str, Any]) -> None:
         raise Busy("The mail server does not answer.")
 
-    failing = Worker({SEND: away}, chance=world.chance.random, batch=1)
+    failing = Worker({SEND: away}, chance=world.chance.random, attempts=8, batch=1)
     for attempt in range(10):
         with clock.set_to(clock.now() + timedelta(minutes=15 * attempt)):
             await failing.drain()

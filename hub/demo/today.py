@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
 
 from hub.demo.casework import TO_COUNTY, TO_PLAN, Case, agree, new_member, take_back
-from hub.demo.referrals import HOLDS
 from hub.demo.timeline import Alone, Thread
+from hub.demo.words import HOLDS
 from hub.demo.world import Pair, World
 from hub.duties.rules import end_of_week
 from hub.kernel import clock

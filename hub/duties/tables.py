@@ -88,3 +88,4 @@ class DutyEvent(Table, tablename="duty_event"):
     effective_date = day()
     recorded_at = instant()
     note = text_or_none()
+    version = number_or_none()  # of the duty, as this event made it: unique, so that each step is taken once

@@ -28,10 +28,19 @@ _IGNORED = ("_format", "_pretty")
 
 @dataclass(frozen=True, slots=True)
 class SortKey:
-    sql: str
+    column: str
     descending: bool
     kind: str  # text | instant | day
     name: str
+
+    @property
+    def sql(self) -> str:
+        return f"r.{self.column}"
+
+    def order(self, alias: str = "") -> str:
+        # An index serves the order only where nothing is said of nulls.
+        nulls = "" if self.name in _NEVER_NULL else " NULLS LAST"
+        return f"{alias}{self.column} {'DESC' if self.descending else 'ASC'}{nulls}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +66,18 @@ class Asked:
     total: str = ""
     counts_only: bool = False
     after: Condition | None = None
+    wanted: dict[str, frozenset[str]] = field(default_factory=dict)  # columns of references, and the ids they may hold
+    pinned: bool = False  # to few rows
+    sifted: bool = False  # by what may let few of many rows through
 
     @property
     def condition(self) -> Condition:
         return all_of(self.conditions)
 
     @property
-    def order(self) -> str:
-        # An index serves the order only where nothing is said of nulls.
-        return ", ".join(
-            f"{k.sql} {'DESC' if k.descending else 'ASC'}{'' if k.name in _NEVER_NULL else ' NULLS LAST'}"
-            for k in self.sort
-        )
+    def few(self) -> bool:
+        """Whether an index leads to the page, so that hardly a row is looked at in vain."""
+        return self.pinned or (not self.sifted and all(key.name in _NEVER_NULL for key in self.sort))
 
 
 def read(call: Call, resource: Resource, pairs: Sequence[tuple[str, str]]) -> Asked:
@@ -112,9 +121,12 @@ def _filter(call: Call, asked: Asked, name: str, plain: str, modifier: str, valu
         )
     param = None if "." in modifier else parameter(resource, plain)
     if param is not None:
-        asked.conditions.append(condition(resource, param, modifier, value, base))
+        found = condition(resource, param, modifier, value, base)
+        asked.conditions.append(found)
+        _note(asked, param, modifier, found)
     elif chained := _chained(call, resource, name, value):
         asked.conditions.append(chained)
+        asked.sifted = True
     else:
         words = f"{resource.name} has no search parameter {name[:64]}"
         if call.strict:
@@ -123,6 +135,21 @@ def _filter(call: Call, asked: Asked, name: str, plain: str, modifier: str, valu
         return False
     asked.applied.append((f"{plain}:{modifier}" if modifier and param else name if param is None else plain, value))
     return True
+
+
+def _note(asked: Asked, param: Param, modifier: str, found: Condition) -> None:
+    """What a filter says of the way to the rows."""
+    if isinstance(param, Reference) and modifier != "missing":
+        column, ids = column_of(param), frozenset(found.args)
+        if param.within is None and column.isidentifier():
+            asked.wanted[column] = asked.wanted.get(column, ids) & ids
+        if "Organization" not in param.targets:
+            asked.pinned = True
+            return
+    if param.name == "_id" and not modifier:
+        asked.pinned = True
+    elif param.name != "_lastUpdated":
+        asked.sifted = True
 
 
 def _chained(call: Call, resource: Resource, name: str, value: str) -> Condition | None:
@@ -237,7 +264,7 @@ def _sort_key(resource: Resource, text: str) -> SortKey:
     kind = "text"
     if isinstance(param, Date):
         kind = "day" if is_day(resource, param) else "instant"
-    return SortKey(sql_of(column_of(param)), text.startswith("-"), kind, param.name)
+    return SortKey(column_of(param), text.startswith("-"), kind, param.name)
 
 
 def _complete_sort(asked: Asked) -> None:
@@ -246,7 +273,7 @@ def _complete_sort(asked: Asked) -> None:
     if not asked.sort:
         asked.sort = [_sort_key(asked.resource, "_lastUpdated")]
     if all(key.name != "_id" for key in asked.sort):
-        asked.sort.append(SortKey("r.id", asked.sort[-1].descending, "text", "_id"))
+        asked.sort.append(SortKey("id", asked.sort[-1].descending, "text", "_id"))
 
 
 def cursor_of(values: Sequence[Any]) -> str:
@@ -255,7 +282,6 @@ def cursor_of(values: Sequence[Any]) -> str:
 
 
 def _after(asked: Asked, cursor: str) -> Condition:
-    """What comes after the cursor's place in the order, as a comparison that an index can serve."""
     try:
         texts = decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not isinstance(texts, list) or len(texts) != len(asked.sort):
@@ -263,13 +289,18 @@ def _after(asked: Asked, cursor: str) -> Condition:
         values = [_typed(key, text) for key, text in zip(asked.sort, texts, strict=True)]
     except (ValueError, TypeError, binascii.Error):
         raise refuse(CURSOR, "is not from a link that the hub gave for this search.") from None
-    steady = all(key.name in _NEVER_NULL for key in asked.sort)
-    if steady and len({key.descending for key in asked.sort}) == 1:
-        columns, marks = ", ".join(key.sql for key in asked.sort), ", ".join(["{}"] * len(values))
-        return Condition(f"({columns}) {'<' if asked.sort[0].descending else '>'} ({marks})", tuple(values))
+    return behind(asked.sort, values)
+
+
+def behind(keys: Sequence[SortKey], values: Sequence[Any]) -> Condition:
+    """What comes after a place in the order, as a comparison that an index can serve."""
+    steady = all(key.name in _NEVER_NULL for key in keys)
+    if steady and len({key.descending for key in keys}) == 1:
+        columns, marks = ", ".join(key.sql for key in keys), ", ".join(["{}"] * len(values))
+        return Condition(f"({columns}) {'<' if keys[0].descending else '>'} ({marks})", tuple(values))
     alternatives: list[Condition] = []
     same: list[Condition] = []
-    for key, value in zip(asked.sort, values, strict=True):
+    for key, value in zip(keys, values, strict=True):
         if value is not None:
             sign = "<" if key.descending else ">"
             later = Condition(f"{key.sql} {sign} {{}}", (value,))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import parse_qsl
 
@@ -11,7 +11,7 @@ from hub.db.transaction import unit_of_work
 from hub.fhir import interactions, plan
 from hub.fhir.description import BundleSoFar, Document
 from hub.fhir.outcome import of_refusal, refusal_of
-from hub.fhir.parse import check, check_references
+from hub.fhir.parse import check
 from hub.fhir.plan import Entry, links, target_of
 from hub.fhir.search import join, search
 from hub.fhir.store import require
@@ -127,15 +127,14 @@ def _moved(entry: Entry, entries: Sequence[Entry], where: str) -> str:
 
 def _check_all(call: Call, entries: list[Entry]) -> None:
     """Before the unit of work: what takes time and needs no database must not hold the writer."""
-    urns = frozenset(name for name in plan.names(entries) if name.startswith("urn:"))
-    for entry in entries:
+    for entry, types in zip(entries, plan.types(entries, plan.names(entries)), strict=True):
         try:
-            _check(call, entry, urns)
+            _check(call, entry, types)
         except Refusal as refusal:
             raise prefixed(refusal, entry) from None
 
 
-def _check(call: Call, entry: Entry, urns: frozenset[str]) -> None:
+def _check(call: Call, entry: Entry, types: Mapping[str, str]) -> None:
     """All that can be judged before anything is written: known type, scope, structure, profile."""
     resource = call.wiring.resource(entry.resource_type)
     letter = {"POST": "c", "PUT": "u", "GET": "r" if entry.row_id else "s"}.get(entry.method)
@@ -143,7 +142,7 @@ def _check(call: Call, entry: Entry, urns: frozenset[str]) -> None:
         raise NotAllowed(f"{entry.method} is not supported in a Bundle.")
     require(call, resource.name, letter)
     if entry.document is not None:
-        check(resource, entry.document, urns)
+        check(resource, entry.document, types)
 
 
 async def _one(call: Call, entry: Entry) -> Answer:
@@ -170,22 +169,17 @@ async def _rewrite(call: Call, entry: Entry, named: dict[str, Entry], ids: dict[
     """References to entries become references to what was stored; conditional ones to what they find."""
     if entry.document is None:
         return
-    changed = False
     for holder, key, text in list(links(entry.document)):
         target = target_of(entry, text, named)
         if target is not None and target.number in ids:
             holder[key] = ids[target.number]
-            changed = True
         elif key == "reference" and "?" in text and not text.startswith(("http", "urn:", "#")):
             holder[key] = await _found(call, text)
-            changed = True
     narrative = entry.document.get("text")
     if isinstance(narrative, dict) and isinstance(narrative.get("div"), str) and "urn:uuid:" in narrative["div"]:
         for name, target in named.items():
             if name.startswith("urn:") and target.number in ids:
                 narrative["div"] = narrative["div"].replace(name, ids[target.number])
-    if changed:
-        check_references(call.wiring.resource(entry.resource_type), entry.document)
 
 
 async def _found(call: Call, text: str) -> str:

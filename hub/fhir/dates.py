@@ -12,6 +12,8 @@ _FORM = re.compile(
     r"([T ](?P<hour>\d\d):(?P<minute>\d\d)(:(?P<second>\d\d)(\.(?P<fraction>\d+))?)?(?P<zone>Z|[+\- ]\d\d:\d\d)?)?)?)?"
 )
 
+_WIDTHS = [timedelta(microseconds=10 ** (6 - digits)) for digits in range(7)]
+
 
 def bounds(text: str) -> tuple[datetime, datetime]:
     """The first instant, and the first instant after it. Raises ValueError."""
@@ -35,6 +37,9 @@ def bounds(text: str) -> tuple[datetime, datetime]:
 
 
 def _moment(match: re.Match[str], day: date) -> tuple[datetime, datetime]:
+    if match["zone"] == "Z" and match["second"] not in (None, "60"):  # nearly all: as the hub writes instants itself
+        start = datetime.fromisoformat(match[0])
+        return start, start + _WIDTHS[min(len(match["fraction"] or ""), 6)]
     second = min(int(match["second"] or 0), 59)  # a leap second counts as the one before
     fraction = (match["fraction"] or "")[:6]
     start = datetime(
@@ -53,4 +58,4 @@ def _moment(match: re.Match[str], day: date) -> tuple[datetime, datetime]:
     start = start.astimezone(UTC)
     if match["second"] is None:
         return start, start + timedelta(minutes=1)
-    return start, start + timedelta(microseconds=10 ** (6 - len(fraction)))
+    return start, start + _WIDTHS[len(fraction)]

@@ -18,11 +18,14 @@ A feature's `fhir.py` holds, for example:
             Date("authored-on", column="authored_at"),
         ),
         member="member",                             # column that says whose data it is ("id" for Patient, None)
+        parties=("requester", "owner"),              # columns with the organizations that a row is between
+        columns=("status", "sent_on"),               # what else `permit` looks at
         elements={"Task.output": DataElement.OUTCOME},
         references={"Task.focus": ("ServiceRequest",)},   # narrower than the base type allows
         codes={"Task.intent": frozenset({"order"})},      # narrower than the base type's required binding
         checks=(document.profile_issues,),           # pure: document -> issues with their FHIRPath expression
         visible=queries.visible_tasks,               # actor -> (SQL condition on alias r, its arguments)
+        ways=queries.ways_to_tasks,                  # the same in parts, each with an index in the order of a search
         permit=queries.permit_tasks,                 # (actor, rows, context) -> rows; plain or async
         create=actions.receive, update=actions.change,
     )
@@ -34,20 +37,23 @@ A feature's `fhir.py` holds, for example:
 - Types are processed inside a Bundle by dependency, then in the order in which the descriptions are listed: list
   Patient before Consent before ServiceRequest before Task.
 - No `create` or `update`: the interaction is not offered and answers 405.
-- The rows that `permit` gets are dicts of all columns of the table (`r.*`); of a history with the document, version
-  and time of each version, and `past` for all but the current one. A row that it lets through may carry a key
-  `basis`; it goes into the audit entry. It may raise a Refusal itself; on a read, a row left out is 404.
+- The rows that `permit` gets are dicts with `id`, `version`, `updated_at`, `document`, the member, the parties and the
+  `columns`; of a history with the document, version and time of each version, and `past` for all but the current one.
+  They are its own to change. A row that it lets through may carry a key `basis`; it goes into the audit entry. It may
+  raise a Refusal itself; on a read, a row left out is 404.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 from piccolo.table import Table
 
 from hub.db.documents import Stored
+from hub.fhir.structure import Shape, shape_of
 from hub.kernel.actor import Actor
 from hub.kernel.errors import Issue
 
@@ -174,6 +180,32 @@ class Update(Protocol):
 
 
 Visible = Callable[[Actor], tuple[str, Sequence[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A part of what somebody may see: `column` is their organization, and none of the columns in `besides` is.
+
+    Ways exclude each other: what one finds, no other does. `sql` says what else has to be true.
+    """
+
+    column: str
+    besides: tuple[str, ...] = ()
+    sql: str = ""
+    args: Sequence[Any] = ()
+
+    def condition(self, home: str) -> tuple[str, list[Any]]:
+        parts = [f"r.{self.column} = {{}}", *(f"r.{one} <> {{}}" for one in self.besides)]
+        return " AND ".join([*parts, self.sql] if self.sql else parts), [home] * len(parts) + list(self.args)
+
+    def leads_nowhere(self, home: str, wanted: Mapping[str, frozenset[str]]) -> bool:
+        """Whether a search for these values of columns can find nothing on this way."""
+        if self.column in wanted and home not in wanted[self.column]:
+            return True
+        return any(wanted.get(one) == frozenset({home}) for one in self.besides)
+
+
+Ways = Callable[[Actor], Sequence[Way]]
 Permit = Callable[[Actor, list[Row], WriteContext], list[Row] | Awaitable[list[Row]]]
 Check = Callable[[Document], Iterable[Issue]]
 
@@ -193,11 +225,47 @@ class Resource:
     elements: Mapping[str, Any] = field(default_factory=dict)
     profiles: tuple[str, ...] = ()
     member: str | None = None
+    parties: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    ways: Ways | None = None
     documentation: str = ""
 
-    @property
+    @cached_property
+    def shape(self) -> Shape:
+        """What its documents are held against, made once."""
+        return shape_of(self.name, self.codes, self.references)
+
+    @cached_property
     def table_name(self) -> str:
         return str(self.table._meta.tablename)
 
+    @cached_property
+    def _selects(self) -> dict[tuple[str, ...], str]:
+        return {}
+
+    def select(self, more: tuple[str, ...] = ()) -> str:
+        """`SELECT … FROM … r WHERE `, of the columns that every row is read with, and `more`."""
+        if more not in self._selects:
+            followed = [one.column or one.name for one in self.search if isinstance(one, Reference) and one.include]
+            own = ("id", "version", "updated_at", "document", self.member or "id", *self.parties, *self.columns)
+            named = dict.fromkeys((*own, *more, *(one for one in followed if one.isidentifier())))
+            columns = ", ".join(f"r.{column}" for column in named)
+            self._selects[more] = f"SELECT {columns} FROM {self.table_name} r WHERE "
+        return self._selects[more]
+
+    @cached_property
+    def _params(self) -> Mapping[str, Param]:
+        return {one.name: one for one in reversed(self.search)}
+
     def param(self, name: str) -> Param | None:
-        return next((one for one in self.search if one.name == name), None)
+        return self._params.get(name)
+
+
+def any_way(ways: Ways) -> Visible:
+    """`visible`, of the parts that `ways` tells."""
+
+    def visible(actor: Actor) -> tuple[str, list[Any]]:
+        found = [way.condition(actor.home) for way in ways(actor)]
+        return f"({' OR '.join(f'({sql})' for sql, _ in found)})", [arg for _, args in found for arg in args]
+
+    return visible

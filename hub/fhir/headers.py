@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from functools import lru_cache
 
 from hub.fhir.outcome import RouterRefusal
 
 JSON_TYPES = frozenset({"application/fhir+json", "application/json", "text/json"})
 _FORMATS = JSON_TYPES | {"json"}
 _VERSIONS = frozenset({"4.0", "4.0.1"})
+
+
+def header(sent: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:
+    """Of a request's raw headers the first one of this name (in small letters)."""
+    for key, value in sent:
+        if key == name:
+            return value.decode("latin-1")
+    return None
 
 
 def _parts(header: str) -> tuple[str, dict[str, str]]:
@@ -23,7 +33,12 @@ def require_acceptable(accept: str | None, format_parameter: str | None) -> None
         kind = _parts(format_parameter)[0].replace("fhir json", "fhir+json")  # an unescaped plus is a blank
         if kind not in _FORMATS:
             raise RouterRefusal(406, "The hub speaks JSON only: _format=json.", "not-supported")
-        return
+    elif not _takes_json(accept):
+        raise RouterRefusal(406, "The hub speaks JSON only: Accept: application/fhir+json.", "not-supported")
+
+
+@lru_cache(maxsize=256)  # a client says the same each time
+def _takes_json(accept: str | None) -> bool:
     for one in (accept or "*/*").split(","):
         kind, parameters = _parts(one)
         if kind not in JSON_TYPES and kind not in ("*/*", "application/*", ""):
@@ -31,8 +46,8 @@ def require_acceptable(accept: str | None, format_parameter: str | None) -> None
         if parameters.get("fhirversion", "4.0") in _VERSIONS and not re.fullmatch(
             r"0(\.0*)?", parameters.get("q", "1")
         ):
-            return
-    raise RouterRefusal(406, "The hub speaks JSON only: Accept: application/fhir+json.", "not-supported")
+            return True
+    return False
 
 
 def require_content_type(header: str | None, allowed: frozenset[str]) -> None:
@@ -46,6 +61,7 @@ def require_content_type(header: str | None, allowed: frozenset[str]) -> None:
         raise RouterRefusal(415, "The hub speaks FHIR 4.0.", "not-supported")
 
 
+@lru_cache(maxsize=256)
 def preferences(header: str | None) -> frozenset[str]:
     """`return=minimal; handling=strict` as a set. An unknown preference is ignored, as HTTP wants it."""
     return frozenset(re.sub(r"\s*=\s*", "=", one.strip()).replace('"', "") for one in re.split("[,;]", header or ""))

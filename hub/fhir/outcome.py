@@ -11,6 +11,7 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
+from hub.db.faults import refusal_of_fault
 from hub.kernel.errors import Issue, NotAllowed, NotFound, Refusal
 from hub.kernel.ids import new_id
 from hub.kernel.jsontext import encode
@@ -76,8 +77,11 @@ def request_id(request: Request[Any, Any, Any]) -> str:
 
 def trace_headers(request: Request[Any, Any, Any]) -> dict[str, str]:
     own = request_id(request)
-    theirs = request.headers.get("x-request-id") or request.headers.get("x-correlation-id") or ""
     found = {"X-Request-Id": own, "Cache-Control": "no-store"}
+    theirs = ""
+    for name, value in request.scope["headers"]:
+        if name == b"x-request-id" or (name == b"x-correlation-id" and not theirs):
+            theirs = value.decode("latin-1")
     if theirs and theirs != own and _CLIENT_ID.fullmatch(theirs):
         found["X-Correlation-Id"] = theirs
     return found
@@ -103,6 +107,8 @@ def refusal_of(error: Exception) -> Refusal:
         error=type(error).__name__,
         where=[f"{frame.filename.rsplit('/hub/', 1)[-1]}:{frame.lineno}" for frame in frames],
     )
+    if (fault := refusal_of_fault(error)) is not None:
+        return fault
     return Failed("The hub failed. The failure is logged under the request's id.")
 
 

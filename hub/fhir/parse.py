@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -84,14 +85,17 @@ def decode_document(body: bytes) -> Document:
     return value
 
 
-def check(resource: Resource, document: Document, urns: frozenset[str] = frozenset()) -> None:
-    """Refuse what is no valid document of this type: 400 where it is malformed, 422 where it breaks a rule."""
+def check(resource: Resource, document: Document, entries: Mapping[str, str] | None = None) -> None:
+    """Refuse what is no valid document of this type: 400 where it is malformed, 422 where it breaks a rule.
+
+    `entries`: in a Bundle, the types to which references to its entries lead.
+    """
     kind = document.get("resourceType")
     if kind != resource.name:
         issue = Issue(f"{resource.name}.resourceType", f"Must be {resource.name}.", "structure")
         raise BadRequest(f"The resource is not a {resource.name}.", issues=[issue])
-    walk = Walk(resource.codes, resource.references, urns)
-    walk.document(resource.name, document)
+    walk = Walk(entries)
+    walk.document(resource.shape, document)
     if walk.malformed:
         raise BadRequest("This is not FHIR JSON.", issues=walk.malformed)
     invalid = model_issues(resource.name, document)
@@ -102,14 +106,6 @@ def check(resource: Resource, document: Document, urns: frozenset[str] = frozens
         broken.extend(rule(document))
     if any(one.severity in ("error", "fatal") for one in broken):
         raise Invalid("A rule of the profile is broken.", issues=broken[:MAX_ISSUES])
-
-
-def check_references(resource: Resource, document: Document) -> None:
-    """Once more, when a Bundle's references have become real ones: now their types show."""
-    walk = Walk(resource.codes, resource.references)
-    walk.document(resource.name, document)
-    if walk.broken:
-        raise Invalid("A reference leads to a type that is not allowed there.", issues=walk.broken)
 
 
 def model_issues(resource_type: str, document: Document) -> list[Issue]:

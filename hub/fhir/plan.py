@@ -9,7 +9,7 @@ from typing import Any
 
 from hub.fhir.description import Document
 from hub.fhir.parse import model_issues
-from hub.fhir.structure import Walk
+from hub.fhir.structure import Walk, shape_of
 from hub.fhir.wiring import Wiring
 from hub.kernel.errors import BadRequest, Invalid, Issue
 
@@ -51,7 +51,7 @@ def read(wiring: Wiring, body: Document) -> tuple[str, list[Entry]]:
     # The envelope alone; each resource is judged with its own description.
     envelope = {**body, "entry": [_without_resource(one) for one in entries]} if entries else body
     walk = Walk()
-    walk.document("Bundle", envelope)
+    walk.document(shape_of("Bundle"), envelope)
     issues = walk.malformed or model_issues("Bundle", envelope)
     if issues:
         raise BadRequest("This is not a Bundle of FHIR R4.", issues=issues)
@@ -132,6 +132,21 @@ def target_of(entry: Entry, text: str, named: Mapping[str, Entry]) -> Entry | No
         return named[plain]
     base = _REST_BASE.fullmatch(entry.full_url or "")
     return named.get(base[1] + plain) if base else None
+
+
+def types(entries: list[Entry], named: Mapping[str, Entry]) -> list[Mapping[str, str]]:
+    """For each entry, the type of those that a reference in it may mean, by the reference's text (see `target_of`)."""
+    known = {name: one.resource_type for name, one in named.items()}
+    by_base: dict[str, Mapping[str, str]] = {"": known}
+    found = []
+    for entry in entries:
+        match = _REST_BASE.fullmatch(entry.full_url or "")
+        base = match[1] if match else ""
+        if base not in by_base:
+            relative = {name[len(base) :]: kind for name, kind in known.items() if name.startswith(base)}
+            by_base[base] = {**relative, **known}
+        found.append(by_base[base])
+    return found
 
 
 def order(wiring: Wiring, entries: list[Entry], named: Mapping[str, Entry]) -> list[Entry]:

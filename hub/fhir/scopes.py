@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 _V2 = re.compile(r"(system|user)/(\*|[A-Z][A-Za-z]+)\.(c?r?u?d?s?)(\?[^\s]+)?")
 _V1 = {"read": "rs", "write": "cud", "*": "cruds"}
@@ -21,6 +22,7 @@ class Scope:
         return self.resource_type in ("*", resource_type) and letter in self.letters
 
 
+@lru_cache(maxsize=1024)
 def parse(text: str) -> Scope | None:
     """None for what is malformed: letters must stand in the order c r u d s."""
     if old := _V1_FORM.fullmatch(text):
@@ -33,6 +35,11 @@ def parse(text: str) -> Scope | None:
 
 def granted(scopes: Iterable[str], resource_type: str, letter: str) -> tuple[str, ...] | None:
     """None: not at all. Empty: without limit. Otherwise the queries, any of which a resource must match."""
+    return _granted(tuple(scopes), resource_type, letter)
+
+
+@lru_cache(maxsize=1024)
+def _granted(scopes: tuple[str, ...], resource_type: str, letter: str) -> tuple[str, ...] | None:
     found = [one for one in map(parse, scopes) if one is not None and one.covers(resource_type, letter)]
     if not found:
         return None

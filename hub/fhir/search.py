@@ -8,12 +8,12 @@ from urllib.parse import urlencode
 
 from hub.db.documents import instant_text
 from hub.db.engine import fetch, fetch_value
-from hub.fhir.asked import CURSOR, Asked, Follow, cursor_of, read
+from hub.fhir.asked import CURSOR, Asked, Follow, behind, cursor_of, read
 from hub.fhir.description import Resource, Row
 from hub.fhir.outcome import issue_of, outcome
 from hub.fhir.query import Condition, all_of, column_of, refuse, sql_of
 from hub.fhir.scopes import granted
-from hub.fhir.store import basis_of, by_ids, instant, members_of, permitted, scope, select
+from hub.fhir.store import basis_of, by_ids, in_order, instant, members_of, permitted, scope, scopes, select
 from hub.fhir.wiring import Answer, Call
 from hub.kernel import clock
 from hub.kernel.errors import Refusal
@@ -22,7 +22,6 @@ from hub.kernel.jsontext import encode
 
 MAX_INCLUDED = 1000
 MAX_LOOKED_AT = 5000  # rows, to fill one page
-DECIDE_FREELY = 100  # the same, where each row has to be decided
 FILL = 200  # rows looked at in one go where some were withheld
 COUNT_FREELY = 1000  # a total that nobody asked for is given while it costs little
 _ROUNDS = 4
@@ -35,12 +34,11 @@ async def search(call: Call, resource_type: str, pairs: Sequence[tuple[str, str]
     query = urlencode([(k, v) for k, v in pairs if k != CURSOR])
     try:
         asked = read(call, resource, pairs)
-        seen = all_of([scope(call, resource, "s"), asked.condition])
         if asked.counts_only:
-            every = await _every(call, resource, seen)
+            every = await _every(call, resource, all_of([scope(call, resource, "s"), asked.condition]))
             await call.record("search-type", resource.name, query=query)
             return Answer(200, _bundle(call, asked, [], {}, every, None))
-        matches, more = await _page(call, asked, resource, seen)
+        matches, more = await _page(call, asked, resource)
         included = await _included(call, asked, matches)
     except Refusal as refusal:
         if refusal.status in (403, 404):
@@ -48,35 +46,39 @@ async def search(call: Call, resource_type: str, pairs: Sequence[tuple[str, str]
         raise
     following = None
     if more:
-        following = cursor_of([_sort_value(key.sql, key.kind, matches[-1]) for key in asked.sort])
-    total = await _total(call, asked, resource, seen, len(matches), more)
+        following = cursor_of(_place(asked, matches[-1]))
+    total = await _total(call, asked, resource, len(matches), more)
     await _record(call, resource, matches, included, query)
     return Answer(200, _bundle(call, asked, matches, included, total, following))
 
 
-async def _page(call: Call, asked: Asked, resource: Resource, seen: Condition) -> tuple[list[Row], bool]:
+async def _page(call: Call, asked: Asked, resource: Resource) -> tuple[list[Row], bool]:
     """A page of rows that the decision function lets out, and whether there are more of them.
 
     The page is filled, so that neither its length nor its link tells of rows that are withheld.
     """
-    condition = all_of([seen, asked.after]) if asked.after else seen
+    parts = scopes(call, resource, asked.wanted)
     found: list[Row] = []
-    size, looked = asked.count + 1, 0
+    size, looked, after = asked.count + 1, 0, asked.after
     while True:
-        tail = f" ORDER BY {asked.order} LIMIT {size} OFFSET {looked}"
-        rows = await select(resource, condition, tail)
+        narrower = [*asked.conditions, after] if after else asked.conditions
+        rows = await in_order(
+            resource, [all_of([part, *narrower]) for part in parts], asked.sort, size, few=asked.few
+        )  # fmt: skip
+        last = _place(asked, rows[-1]) if rows else []
         found += await permitted(call, resource, rows)
         looked += len(rows)
         if len(found) > asked.count or len(rows) < size:
             return found[: asked.count], len(found) > asked.count
         if looked > MAX_LOOKED_AT:
             raise refuse("_count", "the search meets too much that may not be told; narrow it.", "too-costly")
-        size = max(size, FILL)
+        size, after = max(size, FILL), behind(asked.sort, last)
 
 
-def _sort_value(sql: str, kind: str, row: Row) -> object:
-    value = row[sql.removeprefix("r.")]
-    return instant(value) if kind == "instant" and value is not None else value
+def _place(asked: Asked, row: Row) -> list[object]:
+    """Where a row stands in the order."""
+    values = [(key.kind, row[key.column]) for key in asked.sort]
+    return [instant(value) if kind == "instant" and value is not None else value for kind, value in values]
 
 
 async def _every(call: Call, resource: Resource, seen: Condition, limit: int = COUNT_FREELY) -> int | None:
@@ -87,20 +89,21 @@ async def _every(call: Call, resource: Resource, seen: Condition, limit: int = C
     return len(await permitted(call, resource, rows)) if len(rows) <= limit else None
 
 
-async def _total(call: Call, asked: Asked, resource: Resource, seen: Condition, matches: int, more: bool) -> int | None:
-    """Exact or not given: what the decision function withholds does not count."""
+async def _total(call: Call, asked: Asked, resource: Resource, matches: int, more: bool) -> int | None:
+    """Exact or not given: what the decision function withholds does not count. What nobody asked for is given where it
+    costs next to nothing.
+    """
     if asked.total == "none":
         return None
     if not more and asked.after is None:
         return matches
-    if resource.permit is not None:
-        if asked.total:
-            return await _every(call, resource, seen)
-        return await _every(call, resource, seen, DECIDE_FREELY) if asked.after is None else None
-    inner = f"SELECT 1 AS n FROM {resource.table_name} r WHERE {seen.sql}"
+    seen = all_of([scope(call, resource, "s"), asked.condition])
     if asked.total:
-        return int(await fetch_value(f"SELECT count(*) FROM ({inner}) found", *seen.args))
-    found = int(await fetch_value(f"SELECT count(*) FROM ({inner} LIMIT {COUNT_FREELY + 1}) found", *seen.args))
+        return await _every(call, resource, seen)
+    if resource.permit is not None:
+        return None
+    inner = f"SELECT 1 AS n FROM {resource.table_name} r WHERE {seen.sql} LIMIT {COUNT_FREELY + 1}"
+    found = int(await fetch_value(f"SELECT count(*) FROM ({inner}) found", *seen.args))
     return found if found <= COUNT_FREELY else None
 
 
@@ -168,9 +171,10 @@ async def _sources(call: Call, follow: Follow, rows: list[Row]) -> list[Row]:
 
 
 async def _record(call: Call, resource: Resource, matches: list[Row], included: Found, query: str) -> None:
-    members = members_of(resource, matches)
+    members = members_of(call, resource, matches)
     for other, row in included.values():
-        members.extend(one for one in members_of(other, [row]) if one not in members)
+        for member, side in members_of(call, other, [row]).items():
+            members[member] = members.get(member) or side
     rows = [*matches, *(row for _, row in included.values())]
     ids = [f"{resource.name}/{row['id']}" for row in matches]
     ids += [f"{other.name}/{row['id']}" for other, row in included.values()]

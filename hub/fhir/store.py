@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from hub.db.engine import fetch
-from hub.fhir.asked import conditions
+from hub.db.engine import fetch, is_sqlite, look_up
+from hub.db.lists import marks, padded
+from hub.fhir.asked import SortKey, conditions
 from hub.fhir.description import Resource, Row
 from hub.fhir.query import Condition, all_of, any_of
 from hub.fhir.scopes import granted
@@ -35,7 +36,25 @@ def scope(call: Call, resource: Resource, letter: str) -> Condition:
     """What the asker may see of a type: their organization's rows, within the constraints of their scopes."""
     limits = require(call, resource.name, letter)
     sql, args = resource.visible(call.actor)
-    seen = Condition(sql, tuple(args))
+    return _narrowed(call, resource, Condition(sql, tuple(args)), limits)
+
+
+def scopes(call: Call, resource: Resource, wanted: Mapping[str, frozenset[str]]) -> list[Condition]:
+    """The same for a search, in parts of which each is found by an index in the search's order; without those that
+    cannot lead to the `wanted` values of columns.
+    """
+    if resource.ways is None:
+        return [scope(call, resource, "s")]
+    limits, home = require(call, resource.name, "s"), call.actor.home
+    found = []
+    for way in resource.ways(call.actor):
+        if not way.leads_nowhere(home, wanted):
+            sql, args = way.condition(home)
+            found.append(_narrowed(call, resource, Condition(sql, tuple(args)), limits))
+    return found
+
+
+def _narrowed(call: Call, resource: Resource, seen: Condition, limits: tuple[str, ...]) -> Condition:
     if not limits:
         return seen
     narrowed = [conditions(call, resource, parse_qsl(one, keep_blank_values=True)) for one in limits]
@@ -49,33 +68,66 @@ async def permitted(call: Call, resource: Resource, rows: list[Row]) -> list[Row
     return await found if inspect.isawaitable(found) else found
 
 
-async def select(resource: Resource, condition: Condition, tail: str = "") -> list[Row]:
-    sql = f"SELECT r.* FROM {resource.table_name} r WHERE {condition.sql}{tail}"
-    return await fetch(sql, *condition.args)
+async def select(resource: Resource, condition: Condition, tail: str = "", *, few: bool = False) -> list[Row]:
+    """`few`: an index leads to the rows, so that nobody has to wait while they are looked up."""
+    read = look_up if few else fetch
+    return await read(f"{resource.select()}{condition.sql}{tail}", *condition.args)
+
+
+async def in_order(
+    resource: Resource, parts: Sequence[Condition], keys: Sequence[SortKey], limit: int, *, few: bool
+) -> list[Row]:
+    """The first rows in an order, out of those that any of the parts finds, with its columns.
+
+    Each part walks its own index and stops; together they are as quick as one, where an OR would have to collect
+    everything and sort it.
+    """
+    if not parts:
+        return []
+    selected, args = resource.select(tuple(key.column for key in keys)), [arg for part in parts for arg in part.args]
+    order = ", ".join(key.order("r.") for key in keys)
+    if len(parts) == 1:
+        sql = f"{selected}{parts[0].sql} ORDER BY {order} LIMIT {limit}"
+    else:
+        whole = ", ".join(key.order() for key in keys)
+        if is_sqlite():  # merges them by itself
+            found = " UNION ALL ".join(f"{selected}{part.sql}" for part in parts)
+        else:
+            found = " UNION ALL ".join(f"({selected}{part.sql} ORDER BY {order} LIMIT {limit})" for part in parts)
+        sql = f"{found} ORDER BY {whole} LIMIT {limit}"
+    return await (look_up if few else fetch)(sql, *args)
 
 
 async def one(call: Call, resource: Resource, row_id: str, letter: str = "r") -> Row | None:
     """The current row, or None where the asker may not know of it. One query, and what the decision function asks."""
     seen = scope(call, resource, letter)
-    rows = await select(resource, all_of([Condition("r.id = {}", (row_id,)), seen]))
+    rows = await look_up(f"{resource.select()}r.id = {{}} AND {seen.sql}", row_id, *seen.args)
     rows = await permitted(call, resource, rows)
     return rows[0] if rows else None
 
 
 async def by_ids(call: Call, resource: Resource, ids: Iterable[str]) -> list[Row]:
-    wanted = list(dict.fromkeys(ids))
+    wanted = padded(ids)
     if not wanted:
         return []
-    marks = ", ".join(["{}"] * len(wanted))
-    found = await select(resource, all_of([Condition(f"r.id IN ({marks})", tuple(wanted)), scope(call, resource, "r")]))
-    return await permitted(call, resource, found)
+    seen = scope(call, resource, "r")
+    sql = f"{resource.select()}r.id IN ({marks(wanted)}) AND {seen.sql}"
+    return await permitted(call, resource, await look_up(sql, *wanted, *seen.args))
 
 
-def members_of(resource: Resource, rows: Sequence[Row]) -> list[str]:
-    """Whose data these rows are, for the audit trail."""
+def members_of(call: Call, resource: Resource, rows: Sequence[Row]) -> dict[str, str | None]:
+    """Whose data these rows are, for the audit trail; each with the other side: from whom the data came, or whose they
+    are.
+    """
+    found: dict[str, str | None] = {}
     if resource.member is None:
-        return []
-    return list(dict.fromkeys(str(row[resource.member]) for row in rows if row.get(resource.member)))
+        return found
+    own = call.actor.organization
+    for row in rows:
+        member = row[resource.member]
+        if member and found.get(member) is None:
+            found[member] = next((row[one] for one in resource.parties if row[one] not in (None, own)), None)
+    return found
 
 
 def basis_of(rows: Sequence[Row]) -> str | None:

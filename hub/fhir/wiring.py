@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from litestar import Request
@@ -14,10 +15,13 @@ from hub.fhir.description import BundleSoFar, Reference, Resource, WriteContext
 from hub.kernel.actor import Actor
 from hub.kernel.errors import NotFound
 
+NOBODY: Mapping[str, str | None] = MappingProxyType({})
+
 
 class Record(Protocol):
     """Writes one entry of the audit trail: `interaction` is FHIR's code (read, vread, search-type, …), `outcome` is
-    `permitted` or `refused`, `query` the parameters of a search, `basis` what the decision rested on."""
+    `permitted` or `refused`, `query` the parameters of a search, `basis` what the decision rested on. `members` are
+    those whose data went out, each with the other organization that the data came from or belongs to."""
 
     async def __call__(
         self,
@@ -25,7 +29,7 @@ class Record(Protocol):
         interaction: str,
         resource_type: str,
         ids: Sequence[str],
-        members: Sequence[str],
+        members: Mapping[str, str | None],
         request_id: str,
         query: str | None,
         outcome: str,
@@ -47,7 +51,7 @@ class Wiring:
     max_body_bytes: int = 2_000_000
     software_version: str = "0"
 
-    @property
+    @cached_property
     def fhir_base(self) -> str:
         return f"{self.base}/fhir"
 
@@ -110,7 +114,7 @@ class Call:
         resource_type: str,
         *,
         ids: Sequence[str] = (),
-        members: Sequence[str] = (),
+        members: Mapping[str, str | None] = NOBODY,
         query: str | None = None,
         outcome: str = "permitted",
         basis: str | None = None,

@@ -22,3 +22,4 @@ class Job(Table, tablename="job"):
     created_at = instant()
     finished_at = instant_or_none()
     error = text_or_none()  # the class of the error and our words, never data
+    organization = code_or_none()  # whose job it is; none: the hub's own

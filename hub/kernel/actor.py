@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from hub.kernel.errors import Forbidden
@@ -69,7 +69,10 @@ class Actor:
         return self.kind is ActorKind.HUB
 
     def in_request(self, request_id: str, origin: str = "") -> Actor:
-        return replace(self, request_id=request_id, origin=origin)
+        return Actor(
+            self.kind, self.id, self.name, self.organization, self.organization_kind, self.organization_name,
+            self.roles, self.capabilities, self.scopes, request_id, origin,
+        )  # fmt: skip
 
 
 HUB = Actor(ActorKind.HUB, "hub", "The hub", organization_kind=OrganizationKind.HUB, organization_name="The hub")

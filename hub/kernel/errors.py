@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,25 @@ class TooMany(Refusal):
 
 
 class Busy(Refusal):
+    """The hub is well, but cannot do it now. The answer says after how many seconds to try again."""
+
     status, code, title = 503, "transient", "The hub is busy; try again in a moment"
+    retry_after = 1
+
+    def __init__(self, words: str, *, headers: dict[str, str] | None = None, **rest: Any) -> None:
+        super().__init__(words, headers={"Retry-After": str(self.retry_after), **(headers or {})}, **rest)
+
+
+class Away(Busy):
+    """The database cannot be reached, or does not answer."""
+
+    code, title, retry_after = "no-store", "The hub cannot reach its database", 5
+
+
+class Full(Busy):
+    """There is no room to save anything."""
+
+    code, title, retry_after = "no-store", "The hub cannot save anything now", 60
 
 
 @dataclass(slots=True)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from hub.audit.actions import Entry, Pending, record
+from hub.audit.actions import Entry, Pending, record, record_many
 from hub.db.documents import Stored, insert, replace
-from hub.db.engine import fetch
+from hub.db.engine import add, look_up, write
 from hub.db.transaction import unit_of_work
 from hub.kernel import clock
-from hub.kernel.actor import Actor
+from hub.kernel.actor import Actor, OrganizationKind
 from hub.kernel.errors import Invalid, Issue, NotFound
+from hub.kernel.ids import new_id
 from hub.members.document import check, project
 from hub.members.rules import CLAIMED, fold
-from hub.members.tables import Member, MemberOrganization
+from hub.members.tables import Member
 
 
 @unit_of_work
@@ -29,76 +31,95 @@ async def record_member(actor: Actor, document: Mapping[str, Any], case_number: 
     if issues:
         raise Invalid("The Patient cannot be taken.", issues=issues)
     columns = project(document)
-    found = await fetch(
-        "SELECT id, version, updated_at, document, family, birth_date FROM member WHERE cin = {}", columns["cin"]
+    found = await look_up(
+        "SELECT m.id, m.version, m.updated_at, m.document, m.family, m.birth_date, mo.id AS serving, mo.relation "
+        "FROM member m LEFT JOIN member_organization mo ON mo.member = m.id AND mo.organization = {} "
+        "AND mo.until_date IS NULL WHERE m.cin = {}",
+        actor.home,
+        columns["cin"],
     )
-    if found:
-        row = found[0]
-        if row["birth_date"] != columns["birth_date"] or fold(row["family"]) != fold(columns["family"]):
-            told = Entry("members:member:record", "Patient", row["id"], member=row["id"], basis="not the same person")
-            raise Invalid(
-                "The CIN does not go with this name and birth date. Check the card; if it is right, ask the county's "
-                "IHSS liaison to look at the record.",
-                issues=[Issue("Patient.identifier", "The CIN does not go with this name and birth date.", "conflict")],
-                audit=Pending(actor, told),
-            )
-        await serve(actor, row["id"], actor.home, CLAIMED)
-        await record(actor, Entry("members:member:find", "Patient", row["id"], member=row["id"]))
-        return Stored("Patient", row["id"], row["version"], row["updated_at"], row["document"], created=False)
-    stored = await insert(Member, document, {**columns, "case_number": case_number}, organization=actor.home)
-    await serve(actor, stored.id, actor.home, relation_of(actor))
-    await record(actor, Entry("members:member:record", "Patient", stored.id, member=stored.id))
-    return stored
+    if not found:
+        stored = await insert(Member, document, {**columns, "case_number": case_number}, organization=actor.home)
+        told = await begin_to_serve(stored.id, actor.home, relation_of(actor), None)
+        await record_many(actor, [*told, Entry("members:member:record", "Patient", stored.id, member=stored.id)])
+        return stored
+    row = found[0]
+    if row["birth_date"] != columns["birth_date"] or fold(row["family"]) != fold(columns["family"]):
+        refused = Entry("members:member:record", "Patient", row["id"], member=row["id"], basis="not the same person")
+        raise Invalid(
+            "The CIN does not go with this name and birth date. Check the card; if it is right, ask the county's "
+            "IHSS liaison to look at the record.",
+            issues=[Issue("Patient.identifier", "The CIN does not go with this name and birth date.", "conflict")],
+            audit=Pending(actor, refused),
+        )
+    told = await begin_to_serve(row["id"], actor.home, CLAIMED, Serving.of(row["serving"], row["relation"]))
+    await record_many(actor, [*told, Entry("members:member:find", "Patient", row["id"], member=row["id"])])
+    return Stored("Patient", row["id"], row["version"], row["updated_at"], row["document"], created=False)
 
 
 def relation_of(actor: Actor) -> str:
-    return "county" if actor.is_county else "plan"
+    return relation_of_kind(actor.organization_kind)
 
 
-@unit_of_work
-async def serve(actor: Actor, member: str, organization: str, relation: str, since: date | None = None) -> None:
+def relation_of_kind(kind: str | None) -> str:
+    return "county" if kind == OrganizationKind.COUNTY else "plan"
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """That an organization serves a member now, as it was read."""
+
+    id: str
+    relation: str
+
+    @classmethod
+    def of(cls, row_id: str | None, relation: str | None) -> Serving | None:
+        return cls(row_id, relation) if row_id and relation else None
+
+
+async def begin_to_serve(
+    member: str, organization: str, relation: str, now: Serving | None, since: date | None = None
+) -> list[Entry]:
     """From now on this organization serves the member (residence, membership, a referral): it may know of them.
 
     Who only knew the CIN, name and birth date of somebody on file has CLAIMED to serve them: it may write a consent or
-    a referral, and only that makes it one that serves them.
+    a referral, and only that makes it one that serves them. Returns what the caller records, nothing where they served
+    the member before.
     """
-    known = await fetch(
-        "SELECT id, relation FROM member_organization WHERE member = {} AND organization = {} AND until_date IS NULL",
-        member,
-        organization,
+    if now is not None and (now.relation != CLAIMED or relation == CLAIMED):
+        return []
+    today = clock.today()
+    if now is not None:
+        await write("UPDATE member_organization SET until_date = {} WHERE id = {}", today, now.id)
+    await add(
+        "member_organization",
+        {
+            "id": new_id(),
+            "member": member,
+            "organization": organization,
+            "relation": relation,
+            "from_date": since or today,
+        },
     )
-    if known and (known[0]["relation"] != CLAIMED or relation == CLAIMED):
-        return
-    if known:
-        await MemberOrganization.update({"until_date": clock.today()}).where(MemberOrganization.id == known[0]["id"])
-    await MemberOrganization.insert(
-        MemberOrganization(
-            member=member, organization=organization, relation=relation, from_date=since or clock.today()
-        )
-    )
-    await record(
-        actor,
-        Entry(
-            "members:member:serve",
-            "Patient",
-            member,
-            member=member,
-            detail={"organization": organization, "relation": relation},
-        ),
-    )
+    detail = {"organization": organization, "relation": relation}
+    return [Entry("members:member:serve", "Patient", member, member=member, detail=detail)]
 
 
 @unit_of_work
 async def settle_claims(actor: Actor, member: str, organizations: Collection[str]) -> None:
     """Those of the organizations that claimed to serve the member do: the member's own consent names them."""
-    for row in await fetch(
-        "SELECT mo.organization, o.kind FROM member_organization mo JOIN organization o ON o.id = mo.organization "
-        "WHERE mo.member = {} AND mo.relation = {} AND mo.until_date IS NULL",
+    claims = await look_up(
+        "SELECT mo.id, mo.relation, mo.organization, o.kind FROM member_organization mo "
+        "JOIN organization o ON o.id = mo.organization "
+        "WHERE mo.member = {} AND mo.relation = {} AND mo.until_date IS NULL ORDER BY mo.id",
         member,
         CLAIMED,
-    ):
+    )
+    for row in claims:
         if row["organization"] in organizations:
-            await serve(actor, member, row["organization"], "county" if row["kind"] == "county" else "plan")
+            now = Serving(row["id"], row["relation"])
+            told = await begin_to_serve(member, row["organization"], relation_of_kind(row["kind"]), now)
+            await record_many(actor, told)
 
 
 @unit_of_work
@@ -107,7 +128,7 @@ async def change_member(
 ) -> Stored:
     """Store the next version of a Patient: by the organization whose record it is; the CIN stays."""
     actor.require("member.write")
-    rows = await fetch("SELECT version, cin FROM member WHERE id = {} AND source = {}", member_id, actor.home)
+    rows = await look_up("SELECT version, cin FROM member WHERE id = {} AND source = {}", member_id, actor.home)
     if not rows:
         raise NotFound("There is no such Patient that your organization recorded.")
     issues = check(document)
@@ -115,7 +136,14 @@ async def change_member(
         issues = [Issue("Patient.identifier", "The CIN of a recorded member does not change.", "business-rule")]
     if issues:
         raise Invalid("The Patient cannot be taken.", issues=issues)
-    version = rows[0]["version"] if expected is None else expected
-    stored = await replace(Member, member_id, version, document, project(document), organization=actor.home)
+    stored = await replace(
+        Member,
+        member_id,
+        rows[0]["version"],
+        document,
+        project(document),
+        organization=actor.home,
+        expected=expected,
+    )
     await record(actor, Entry("members:member:change", "Patient", member_id, member=member_id))
     return stored

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from hub.db.engine import fetch
+from hub.db.engine import fetch, look_up
 from hub.kernel.actor import Actor
 from hub.kernel.errors import NotFound
 from hub.members.rules import CLAIMED, fold, normal_cin
@@ -41,7 +41,7 @@ _COLUMNS = "r.id, r.cin, r.given, r.family, r.birth_date, r.case_number, r.sourc
 async def member(actor: Actor, member_id: str) -> MemberRow:
     """Raises `NotFound` also for a member whom the asker may not know of."""
     actor.require("member.read")
-    rows = await fetch(f"SELECT {_COLUMNS} FROM member r WHERE r.id = {{}} AND {_SERVED}", member_id, actor.home)
+    rows = await look_up(f"SELECT {_COLUMNS} FROM member r WHERE r.id = {{}} AND {_SERVED}", member_id, actor.home)
     if not rows:
         raise NotFound("There is no such member among those whom your organization serves.")
     return MemberRow(**rows[0])

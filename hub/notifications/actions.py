@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hub.audit.actions import Entry, record
-from hub.db.engine import fetch
+from hub.db.engine import add, look_up, write
 from hub.db.transaction import unit_of_work
 from hub.directory import queries as directory
 from hub.duties import queries as duties
@@ -37,32 +37,33 @@ async def send_mail(
     if not person.active:
         return None
     mail_id = new_id()
-    written = await fetch(
-        "INSERT INTO mail (id, once, to_person, to_address, subject, body, link, calendar, calendar_method, created_at)"
-        " VALUES ({}, {}, {}, {}, {}, {}, {}, {}, {}, {}) ON CONFLICT (once) DO NOTHING RETURNING id",
-        mail_id,
-        once or mail_id,
-        person_id,
-        person.email,
-        subject,
-        body,
-        link,
-        calendar,
-        method,
-        clock.now(),
-    )
-    if not written:
+    news = once or mail_id
+    if await look_up("SELECT id FROM mail WHERE once = {}", news):
         return None
-    await enqueue(SEND, {"mail": mail_id}, unique_key=f"{SEND}:{mail_id}")
+    await add(
+        "mail",
+        {
+            "id": mail_id,
+            "once": news,
+            "to_person": person_id,
+            "to_address": person.email,
+            "subject": subject,
+            "body": body,
+            "link": link,
+            "calendar": calendar,
+            "calendar_method": method,
+            "created_at": clock.now(),
+        },
+    )
+    await enqueue(SEND, {"mail": mail_id}, unique_key=f"{SEND}:{mail_id}", organization=person.organization)
     await record(actor, Entry("notifications:mail:write", "Mail", mail_id, detail={"to": person_id, "about": link}))
     return mail_id
 
 
 @unit_of_work
 async def mark_sent(mail_id: str) -> None:
-    """The mail server has taken it: together with the end of the job that sent it."""
-    await fetch("UPDATE mail SET sent_at = {} WHERE id = {} AND sent_at IS NULL", clock.now(), mail_id)
-    await done_here()
+    """The mail server has taken it. True whoever has the job now, so it is kept even where the lease was lost."""
+    await write("UPDATE mail SET sent_at = {} WHERE id = {} AND sent_at IS NULL", clock.now(), mail_id)
 
 
 _SUBJECTS = {Event.OVERDUE: "Overdue: {}", Event.ESCALATED: "Escalated to you: {}"}

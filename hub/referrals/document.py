@@ -84,23 +84,13 @@ def check_task(document: Mapping[str, Any]) -> list[Issue]:
     """SDOHCC-TaskForReferralManagement, the rules that need no database."""
     issues: list[Issue] = []
     status = document.get("status")
-    _need(
-        issues,
-        status in set(Status),
-        "Task.status",
-        f"Task.status is one of {', '.join(Status)}.",
-        "code-invalid",
-    )
+    if status not in _STATUSES:
+        issues.append(Issue("Task.status", f"Task.status is one of {', '.join(Status)}.", "code-invalid"))
     _need(issues, document.get("intent") == "order", "Task.intent", "Task.intent is exactly order.", "code-invalid")
-    _need(
-        issues,
-        any(c.get("code") == "fulfill" and c.get("system") == TASK_CODES for c in codings(document.get("code"))),
-        "Task.code",
-        f"Task.code is {TASK_CODES}#fulfill.",
-        "code-invalid",
-    )
+    _need(issues, _asks(document), "Task.code", _FULFILL, "code-invalid")
     for name in ("focus", "for", "requester"):
-        _need(issues, reference(document, name), f"Task.{name}", f"A referral Task needs {name}.")
+        if not reference(document, name):
+            issues.append(Issue(f"Task.{name}", f"A referral Task needs {name}.", "required"))
     _need(
         issues,
         reference(document, "owner"),
@@ -115,8 +105,9 @@ def check_task(document: Mapping[str, Any]) -> list[Issue]:
         "Task.statusReason.text",
         "statusReason needs its text.",
     )
-    if status in (Status.REJECTED, Status.CANCELLED, Status.ON_HOLD, Status.FAILED):
-        _need(issues, reason, "Task.statusReason", f"A Task that is {status} says why in statusReason.text.")
+    if not reason and status in _WITH_REASON:
+        words = f"A Task that is {status} says why in statusReason.text."
+        issues.append(Issue("Task.statusReason", words, "required"))
     if status == Status.COMPLETED:
         _need(
             issues,
@@ -125,23 +116,15 @@ def check_task(document: Mapping[str, Any]) -> list[Issue]:
             "A completed Task says what was done: an output of type resulting-activity.",
         )
     for number, output in enumerate(document.get("output") or []):
-        _need(
-            issues,
-            "valueReference" in output or "valueCodeableConcept" in output,
-            f"Task.output[{number}].value",
-            "An output is a reference to what was done, or a code.",
-            "not-supported",
-        )
+        if "valueReference" not in output and "valueCodeableConcept" not in output:
+            words = "An output is a reference to what was done, or a code."
+            issues.append(Issue(f"Task.output[{number}].value", words, "not-supported"))
     for number, coding in enumerate(codings(document.get("businessStatus"))):
-        _need(
-            issues,
-            len(str(coding.get("code", ""))) <= MAX_CODE,
-            f"Task.businessStatus.coding[{number}].code",
-            f"A code has at most {MAX_CODE} characters here.",
-            "too-long",
-        )
+        if len(str(coding.get("code", ""))) > MAX_CODE:
+            words = f"A code has at most {MAX_CODE} characters here."
+            issues.append(Issue(f"Task.businessStatus.coding[{number}].code", words, "too-long"))
     modified, authored = document.get("lastModified"), document.get("authoredOn")
-    if modified and authored:
+    if modified and authored and modified != authored:
         _need(
             issues,
             bounds(modified)[1] > _later(authored),
@@ -150,6 +133,16 @@ def check_task(document: Mapping[str, Any]) -> list[Issue]:
             "invariant",
         )
     return issues
+
+
+_STATUSES = frozenset(one.value for one in Status)
+_WITH_REASON = frozenset(one.value for one in (Status.REJECTED, Status.CANCELLED, Status.ON_HOLD, Status.FAILED))
+_FULFILL = f"Task.code is {TASK_CODES}#fulfill."
+
+
+def _asks(document: Mapping[str, Any]) -> bool:
+    concept = document.get("code")
+    return any(one.get("code") == "fulfill" and one.get("system") == TASK_CODES for one in codings(concept))
 
 
 def check_procedure(document: Mapping[str, Any]) -> list[Issue]:
@@ -196,6 +189,12 @@ def code_text(document: Mapping[str, Any]) -> str:
 def outputs(document: Mapping[str, Any]) -> list[str]:
     """Ids of the Procedures that a Task's output points at."""
     found = [id_of(reference(output, "valueReference"), "Procedure") for output in document.get("output") or []]
+    return [row_id for row_id in found if row_id]
+
+
+def consents_of(document: Mapping[str, Any]) -> list[str]:
+    """Ids of the Consents that a ServiceRequest's supportingInfo points at."""
+    found = [id_of(str(info.get("reference", "")), "Consent") for info in document.get("supportingInfo") or []]
     return [row_id for row_id in found if row_id]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from hub.consent.elements import ELEMENTS
 from hub.consent.queries import Ask, granted, permit
 from hub.db.documents import Stored
-from hub.fhir.description import Date, Document, Reference, Resource, Row, Token, WriteContext
+from hub.fhir.description import Date, Document, Reference, Resource, Row, Token, Way, WriteContext, any_way
 from hub.kernel.actor import Actor
 from hub.kernel.jsontext import decode
 from hub.mou.rules import DataElement
@@ -19,18 +19,16 @@ from hub.referrals.tables import Procedure, ServiceRequest, Task
 _SDOH = "http://hl7.org/fhir/us/sdoh-clinicalcare/StructureDefinition"
 
 
-def _visible_requests(actor: Actor) -> tuple[str, list[Any]]:
+def _ways_to_requests(actor: Actor) -> list[Way]:
     """Own requests, and those that ask this organization, as far as terms and grants let them through."""
     sql, args = granted("r.member", "r.requester", DataElement.REFERRAL, actor.home)
-    return f"(r.requester = {{}} OR (r.performer = {{}} AND r.status <> 'draft' AND {sql}))", [
-        actor.home,
-        actor.home,
-        *args,
-    ]
+    return [Way("requester"), Way("performer", ("requester",), f"r.status <> 'draft' AND {sql}", args)]
 
 
 def _sent(row: Row) -> bool:
     """What was a draft is nobody else's, also when it has been sent since."""
+    if not row.get("past"):
+        return bool(row["status"] != Status.DRAFT)
     return bool(decode(row["document"]).get("status") != Status.DRAFT)
 
 
@@ -39,13 +37,9 @@ async def _permit_requests(actor: Actor, rows: list[Row], context: WriteContext)
     return await permit(actor, rows, [Ask(row["member"], row["requester"]) for row in rows])
 
 
-def _visible_tasks(actor: Actor) -> tuple[str, list[Any]]:
+def _ways_to_tasks(actor: Actor) -> list[Way]:
     sql, args = granted("r.member", "r.requester", DataElement.REFERRAL, actor.home)
-    return f"(r.requester = {{}} OR (r.owner = {{}} AND r.status <> 'draft' AND {sql}))", [
-        actor.home,
-        actor.home,
-        *args,
-    ]
+    return [Way("requester"), Way("owner", ("requester",), f"r.status <> 'draft' AND {sql}", args)]
 
 
 async def _permit_tasks(actor: Actor, rows: list[Row], context: WriteContext) -> list[Row]:
@@ -53,14 +47,18 @@ async def _permit_tasks(actor: Actor, rows: list[Row], context: WriteContext) ->
 
     Every version since then is a step that the owner was told of, or took itself.
     """
-    theirs = [row for row in rows if row["requester"] != actor.home and _sent(row)]
-    asks = [Ask(row["member"], row["requester"], past=True) for row in theirs]
-    permitted = {(row["id"], row["version"]): row for row in await permit(actor, theirs, asks)}
+    own, theirs = [], []
     for row in rows:
         if row["requester"] == actor.home:
-            basis = "own record" if row["sent_on"] is None else "own referral: closed-loop term"
-            permitted[row["id"], row["version"]] = {**row, "basis": basis}
-    return [permitted[key] for row in rows if (key := (row["id"], row["version"])) in permitted]
+            row["basis"] = "own record" if row["sent_on"] is None else "own referral: closed-loop term"
+            own.append(row)
+        elif _sent(row):
+            theirs.append(row)
+    if not theirs:
+        return own
+    asks = [Ask(row["member"], row["requester"], past=True) for row in theirs]
+    permitted = {(row["id"], row["version"]) for row in await permit(actor, theirs, asks)}
+    return [row for row in rows if row["requester"] == actor.home or (row["id"], row["version"]) in permitted]
 
 
 def _visible_procedures(actor: Actor) -> tuple[str, list[Any]]:
@@ -135,10 +133,13 @@ SERVICE_REQUEST = Resource(
         ),
     ),
     member="member",
+    parties=("requester", "performer"),
+    columns=("status",),
     elements=ELEMENTS["ServiceRequest"],
     references={"ServiceRequest.subject": ("Patient",)},
     checks=(document.check_service_request,),
-    visible=_visible_requests,
+    visible=any_way(_ways_to_requests),
+    ways=_ways_to_requests,
     permit=_permit_requests,
     create=_create_request,
     update=_update_request,
@@ -164,10 +165,13 @@ TASK = Resource(
         Date("authored-on", column="authored_at"),
     ),
     member="member",
+    parties=("requester", "owner"),
+    columns=("status", "sent_on"),
     elements=ELEMENTS["Task"],
     references={"Task.focus": ("ServiceRequest",), "Task.for": ("Patient",)},
     checks=(document.check_task,),
-    visible=_visible_tasks,
+    visible=any_way(_ways_to_tasks),
+    ways=_ways_to_tasks,
     permit=_permit_tasks,
     create=_create_task,
     update=_update_task,
@@ -187,6 +191,8 @@ PROCEDURE = Resource(
         Date("date", column="performed_on"),
     ),
     member="member",
+    parties=("performer",),
+    columns=("performed_on",),
     elements=ELEMENTS["Procedure"],
     references={"Procedure.subject": ("Patient",)},
     checks=(document.check_procedure,),

@@ -9,6 +9,7 @@ import structlog
 from litestar import Response
 from litestar.exceptions import HTTPException, PermissionDeniedException
 
+from hub.db.faults import refusal_of_fault
 from hub.kernel.errors import Refusal
 from hub.web.page import Html, WebRequest, page, request_id_of, state_of
 
@@ -63,6 +64,8 @@ def error_page(request: WebRequest, error: Exception) -> Html:
     status = status_of(error)
     if status >= 500 and not isinstance(error, Refusal):
         log_failure(request, error)
+        error = refusal_of_fault(error) or error
+        status = status_of(error)
     title, advice = WORDS.get(status, WORDS[500] if status >= 500 else WORDS[400])
     issues: list[str] = []
     if isinstance(error, Refusal):

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from litestar.config.csrf import CSRFConfig
-from litestar.datastructures import MutableScopeHeaders
+from litestar.middleware import DefineMiddleware
+from litestar.middleware.csrf import CSRFMiddleware
 
 from hub.web.page import request_id_of
 
@@ -24,29 +25,33 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
+_ALWAYS = [(name.encode(), value.encode()) for name, value in {**HEADERS, "cache-control": "no-store"}.items()]
 
 
 async def add_headers(message: Any, scope: Any) -> None:
-    """Litestar's `before_send` hook: for pages, files and errors alike, the router's own 404 included."""
+    """Litestar's `before_send` hook: for pages, files and errors alike, the router's own 404 included.
+
+    Only adds what an answer does not say itself. Works on the raw list: this runs for every answer.
+    """
     if message["type"] != "http.response.start":
         return
-    headers = MutableScopeHeaders.from_message(message)
-    for name, value in HEADERS.items():
-        headers.setdefault(name, value)
-    headers["x-request-id"] = request_id_of(scope)
-    headers.setdefault("cache-control", "no-store")
+    headers = [one for one in message["headers"] if one[0] != b"x-request-id"]
+    said = {name for name, _ in headers}
+    headers += [one for one in _ALWAYS if one[0] not in said]
+    headers.append((b"x-request-id", request_id_of(scope).encode()))
+    message["headers"] = headers
 
 
-def csrf(secret: str, *, secure: bool) -> CSRFConfig:
-    """Litestar's double submit, signed. The API is left out: it takes no cookies."""
-    return CSRFConfig(
+def csrf(secret: str, *, secure: bool) -> DefineMiddleware:
+    """Litestar's double submit, signed. For the pages alone: the API takes no cookies."""
+    config = CSRFConfig(
         secret=secret,
         cookie_name="hub_csrf",
         cookie_httponly=True,
         cookie_secure=secure,
         cookie_samesite="lax",
-        exclude=["^/fhir(/|$)", "^/oauth(/|$)"],
     )
+    return DefineMiddleware(CSRFMiddleware, config=config)
 
 
 def secret_of(file: Path) -> str:

@@ -84,9 +84,10 @@ async def test_a_row_that_was_touched_is_named(
 ) -> None:
     assert (await verify(trail, keys)).ok
     await tamper()
-    report = await verify(trail, keys)
-    assert report.first_bad is not None
-    assert (report.first_bad.seq, report.rows) == (7, 6)
+    for rows_at_a_time in (100, 7, 3, 1):
+        report = await verify(trail, keys, stretch=rows_at_a_time, processes=1)
+        assert report.first_bad is not None
+        assert (report.first_bad.seq, report.rows) == (7, 6)
 
 
 async def test_a_changed_entry_is_named_by_its_id(trail: Engine, keys: Keys) -> None:

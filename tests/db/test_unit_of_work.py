@@ -146,7 +146,8 @@ async def test_of_two_changes_to_one_version_exactly_one_lands(database: Engine)
 
     @unit_of_work
     async def change() -> None:
-        await replace(Organization, row_id, 1, document, {"name": "two"}, organization=None)
+        current = await fetch_value("SELECT version FROM organization WHERE id = {}", row_id)
+        await replace(Organization, row_id, current, document, {"name": "two"}, organization=None, expected=1)
 
     answers = await asyncio.gather(change(), change(), return_exceptions=True)
     assert sorted(type(a).__name__ for a in answers) == ["NoneType", "Stale"]

@@ -9,7 +9,7 @@ import pytest
 
 from hub.db.engine import fetch, fetch_value
 from hub.directory.tables import Holiday
-from hub.duties import actions, queries
+from hub.duties import actions, escalation, queries
 from hub.duties.rules import FIRST_RULES
 from hub.kernel import clock
 from hub.kernel.actor import HUB
@@ -176,7 +176,7 @@ async def test_an_answered_referral_never_escalates(cast: Any) -> None:
 async def test_more_overdue_duties_than_fit_one_transaction_are_all_escalated(
     cast: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(actions, "_CHUNK", 2)
+    monkeypatch.setattr(escalation, "_CHUNK", 2)
     for n in range(5):
         await referral(cast, f"task-{n}")
     assert await actions.escalate_overdue(TODAY + timedelta(days=60)) == 15

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -19,6 +19,8 @@ from tests.fhir.toy import toy_hub
 # The plan is asked of SQLite alone: PostgreSQL reads small tables whole, whatever indexes they have.
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"])
 
+Asked = tuple[str, Sequence[Any]]
+
 RESOURCES = (*hub.directory.fhir.RESOURCES, *hub.consent.fhir.RESOURCES, *hub.referrals.fhir.RESOURCES)
 LARGE = {
     "member", "consent", "consent_grant", "service_request", "task", "procedure", "resource_version", "task_output",
@@ -31,21 +33,26 @@ SELECTIVE = {
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, list[Any]]]]:
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Asked]]:
     """What the database was asked."""
-    seen: list[tuple[str, list[Any]]] = []
-    run = PooledSQLiteEngine.fetch
+    seen: list[Asked] = []
 
-    async def noting(self: PooledSQLiteEngine, sql: str, args: list[Any]) -> list[dict[str, Any]]:
-        seen.append((sql, args))
-        return await run(self, sql, args)
+    def note(name: str) -> None:
+        run = getattr(PooledSQLiteEngine, name)
 
-    monkeypatch.setattr(PooledSQLiteEngine, "fetch", noting)
+        async def noting(self: PooledSQLiteEngine, sql: str, args: Sequence[Any]) -> Any:
+            seen.append((sql, args))
+            return await run(self, sql, args)
+
+        monkeypatch.setattr(PooledSQLiteEngine, name, noting)
+
+    for name in ("fetch", "look_up", "write"):
+        note(name)
     yield seen
     monkeypatch.undo()
 
 
-async def scans(engine: Engine, sql: str, args: list[Any]) -> list[str]:
+async def scans(engine: Engine, sql: str, args: Sequence[Any]) -> list[str]:
     """The steps of the plan that read a large table, or an index of it, from end to end."""
     aliases = {name: name for name in LARGE}
     words = sql.split()
@@ -57,9 +64,7 @@ async def scans(engine: Engine, sql: str, args: list[Any]) -> list[str]:
     return [" ".join(step) for step in steps if step[0] == "SCAN" and step[1] in aliases]
 
 
-async def test_what_is_asked_often_is_found_by_an_index(
-    cast: Any, database: Engine, asked: list[tuple[str, list[Any]]]
-) -> None:
+async def test_what_is_asked_often_is_found_by_an_index(cast: Any, database: Engine, asked: list[Asked]) -> None:
     found: dict[str, list[str]] = {}
     async with toy_hub(cast.poppy_system, RESOURCES) as toy:
         for resource in RESOURCES:

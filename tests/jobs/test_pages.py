@@ -24,6 +24,21 @@ async def test_a_failed_job_is_seen_and_tried_again(cast: Any, web: Any) -> None
     assert again.status_code == 422
 
 
+async def test_a_plan_does_not_see_what_failed_for_a_county(cast: Any, web: Any) -> None:
+    await enqueue("mail:send", {"mail": "m-1"}, organization=cast.alameda)
+    await enqueue("duties:escalate", {})
+    await fetch("UPDATE job SET state = 'dead', finished_at = {}, error = 'Busy: the server is away.'", clock.now())
+    jobs = {row["kind"]: row["id"] for row in await fetch("SELECT kind, id FROM job")}
+    county, plan = await web.sign_in(cast.arturo), await web.sign_in(cast.daniel)
+    of_county, of_plan = await county.text("/system/jobs"), await plan.text("/system/jobs")
+    assert "mail:send" in of_county
+    assert "mail:send" not in of_plan
+    assert "duties:escalate (for all)" in of_county
+    assert "duties:escalate (for all)" in of_plan
+    assert (await plan.post_form(f"/system/jobs/{jobs['mail:send']}/retry")).status_code == 404
+    assert await fetch_value("SELECT state FROM job WHERE kind = 'mail:send'") == "dead"
+
+
 async def test_it_is_not_for_everybody(cast: Any, web: Any) -> None:
     marisol = await web.sign_in(cast.marisol)
     assert (await marisol.get("/system/jobs")).status_code == 403

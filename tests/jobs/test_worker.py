@@ -118,17 +118,22 @@ async def test_a_job_that_failed_is_tried_again_after_its_wait(database: Engine)
     assert (await job())["state"] == "done"
 
 
-async def test_an_error_is_kept_without_its_text(database: Engine) -> None:
+@pytest.mark.parametrize("error", [RuntimeError, Invalid])
+async def test_an_error_is_kept_and_logged_without_its_text(
+    database: Engine, error: type[Exception], capsys: pytest.CaptureFixture[str]
+) -> None:
     await enqueue("test:do", {})
-    await worker(Counter(fail=1)).drain()
-    error = (await job())["error"]
-    assert error.startswith("RuntimeError")
-    assert "Rosa" not in error
-    assert "9000" not in error
+    await worker(Counter(fail=1, error=error)).drain()
+    kept, logged = (await job())["error"], capsys.readouterr()
+    assert kept.startswith(error.__name__)
+    assert "job.failed" in logged.out + logged.err
+    for text in (kept, logged.out, logged.err):
+        assert "Rosa" not in text
+        assert "9000" not in text
 
 
-async def _fail_for_good(handler: Counter) -> dict[str, Any]:
-    await enqueue("test:do", {})
+async def _fail_for_good(handler: Counter, organization: str | None = None) -> dict[str, Any]:
+    await enqueue("test:do", {}, organization=organization)
     at = clock.now()
     for n in range(MAX_ATTEMPTS):
         with clock.set_to(at + LONGEST_DELAY * n):
@@ -155,6 +160,25 @@ async def test_a_job_that_fails_for_good_is_seen_and_retried_by_a_person(cast: A
     assert (await job())["state"] == "done"
     rows = await fetch("SELECT action, actor_id, subject_id FROM audit_entry WHERE action = 'jobs:job:retry'")
     assert [(row["actor_id"], row["subject_id"]) for row in rows] == [(cast.arturo.id, dead["id"])]
+
+
+async def test_of_what_failed_each_organization_sees_its_own_and_the_hub_s(cast: Any) -> None:
+    county = await _fail_for_good(Counter(fail=MAX_ATTEMPTS, error=Invalid), cast.arturo.organization)
+    assert county["error"].startswith("Invalid: "), "the words of a refusal are for whose job it is"
+    assert [one.id for one in await dead_jobs(cast.arturo)] == [county["id"]]
+    assert (await queue(cast.arturo)).dead == 1
+    assert await dead_jobs(cast.daniel) == []
+    assert (await queue(cast.daniel)).dead == 0
+    with pytest.raises(NotFound):
+        await retry(cast.daniel, county["id"])
+    await fetch("UPDATE job SET organization = NULL")
+    assert len(await dead_jobs(cast.arturo)) == len(await dead_jobs(cast.daniel)) == 1
+
+
+async def test_of_the_hub_s_own_failed_work_not_even_our_words_are_shown_to_all(database: Engine) -> None:
+    dead = await _fail_for_good(Counter(fail=MAX_ATTEMPTS, error=Invalid))
+    assert dead["error"].startswith("Invalid")
+    assert "Rosa" not in dead["error"]
 
 
 async def test_work_that_no_feature_knows_is_not_lost_in_silence(database: Engine) -> None:

@@ -64,7 +64,7 @@ class Databases:
             self._files = {False: empty, True: cast}
         copy = folder / "hub.sqlite"
         shutil.copyfile(self._files[with_cast], copy)
-        return PooledSQLiteEngine(copy, readers=2)  # each takes a thread and some milliseconds to open
+        return PooledSQLiteEngine(copy, readers=2)
 
     async def postgres(self, server: Postgres, with_cast: bool) -> Engine:
         if self._current:

@@ -29,7 +29,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +68,33 @@ class Postgres:
         """Remove a database, and end the connections to it."""
         self.execute(f"DROP DATABASE IF EXISTS {_quoted(name)} WITH (FORCE)")
 
-    def execute(self, sql: str, database: str = "postgres") -> list[Any]:
+    def execute(self, sql: str, database: str = "postgres", timeout: float = 60) -> list[Any]:
         """Run one statement from anywhere, also from inside a running event loop."""
-        return _in_thread(lambda: asyncio.run(_fetch(self.url_for(database), sql)))
+        return _in_thread(lambda: asyncio.run(_fetch(self.url_for(database), sql, timeout)))
+
+    def crash(self) -> None:
+        """Kill the server and all its processes, as when its machine loses power. It stays away until `start_again`."""
+        self._order("crash")
+
+    def start_again(self) -> None:
+        """After a crash: with the same data, on the same port. Returns when it takes connections."""
+        self._order("start")
+
+    def freeze(self) -> None:
+        """Have the server stand still: connections stay open, and nothing is answered until `thaw`."""
+        self._order("freeze")
+
+    def thaw(self) -> None:
+        """Let a server that was frozen go on where it stood."""
+        self._order("thaw")
+
+    def _order(self, words: str) -> None:
+        assert self._guard.stdin and self._guard.stdout
+        self._guard.stdin.write(words + "\n")
+        self._guard.stdin.flush()
+        answer = json.loads(self._guard.stdout.readline() or '{"error": "the guard of PostgreSQL died"}')
+        if "error" in answer:
+            raise RuntimeError(f"PostgreSQL did not {words}: {answer['error']}")
 
     def stop(self) -> None:
         """Stop the server and remove its folder; doing it twice is harmless."""
@@ -87,18 +111,28 @@ class Postgres:
         self.stop()
 
 
-def start_postgres(root: Path | None = None, *, version: int = 16, durable: bool = False) -> Postgres:
+def start_postgres(
+    root: Path | None = None,
+    *,
+    version: int = 16,
+    durable: bool = False,
+    keep: Path | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> Postgres:
     """Start a server of its own for the caller, in a new folder below `root` (the system's temporary folder).
 
-    It survives no crash of the machine unless it is `durable`: nothing waits for the disk.
+    It survives no crash of the machine unless it is `durable`: nothing waits for the disk. With `keep` it lives in that
+    folder, which stays, with its databases; the caller sees to it that no other server lives there at the same time.
     """
-    password = secrets.token_urlsafe(16)
+    kept = keep / "password" if keep else None
+    password = kept.read_text() if kept and kept.exists() else secrets.token_urlsafe(16)
     order = {
         "root": str(root or tempfile.gettempdir()),
+        "keep": str(keep) if keep else None,
         "home": str(_wheel() / HOMES[version]),
         "libraries": str(_wheel().with_name(f"{WHEEL}.libs")),
         "password": password,
-        "settings": SETTINGS if durable else SETTINGS | QUICK,
+        "settings": (SETTINGS if durable else SETTINGS | QUICK) | dict(settings or {}),
     }
     # A session of its own: Ctrl-C in the terminal must reach pytest alone, which then stops the server.
     guard = subprocess.Popen(
@@ -127,10 +161,10 @@ def _wheel() -> Path:
     return Path(found.origin).parent
 
 
-async def _fetch(url: str, sql: str) -> list[Any]:
+async def _fetch(url: str, sql: str, seconds: float) -> list[Any]:
     import asyncpg
 
-    connection = await asyncpg.connect(url)
+    connection = await asyncpg.connect(url, timeout=seconds)
     try:
         return list(await connection.fetch(sql))
     finally:
@@ -166,7 +200,11 @@ def _guard() -> None:
     order = json.loads(sys.stdin.readline())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    folder = Path(tempfile.mkdtemp(prefix="hub-postgres-", dir=order["root"]))
+    if order["keep"]:
+        folder = Path(order["keep"])
+        folder.mkdir(parents=True, exist_ok=True)
+    else:
+        folder = Path(tempfile.mkdtemp(prefix="hub-postgres-", dir=order["root"]))
     server: subprocess.Popen[bytes] | None = None
     try:
         try:
@@ -176,49 +214,115 @@ def _guard() -> None:
             return
         with contextlib.suppress(BrokenPipeError):
             print(json.dumps({"port": port}), flush=True)
-        sys.stdin.read()
+        for words in sys.stdin:
+            try:
+                server = _obey(words.strip(), server, folder, order, port)
+                answer: dict[str, Any] = {}
+            except Exception as error:
+                answer = {"error": str(error)}
+            with contextlib.suppress(BrokenPipeError):
+                print(json.dumps(answer), flush=True)
     finally:
         if server is not None:
             _end(server)
-        shutil.rmtree(folder, ignore_errors=True)
+        if not order["keep"]:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _start(folder: Path, order: dict[str, Any]) -> tuple[subprocess.Popen[bytes], int]:
     who = _unprivileged()
     home = _reachable(Path(order["home"]), Path(order["libraries"]), folder, who)
-    secret, data, log = folder / "password", folder / "data", folder / "log"
-    secret.write_text(order["password"])
-    if who:
-        for path in (folder, secret):
-            os.chown(path, who["user"], who["group"])
-    common: dict[str, Any] = {"cwd": folder, "stdin": subprocess.DEVNULL, **who}
-    common["env"] = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
-    initdb = [str(home / "bin" / "initdb"), "-D", str(data), "-U", USER, "--pwfile", str(secret)]
-    made = subprocess.run(
-        [*initdb, "--auth=password", "--encoding=UTF8", "--no-sync", "--no-instructions"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        **common,
-    )
-    if made.returncode:
-        raise RuntimeError(f"initdb failed: {made.stdout.decode(errors='replace')[-2000:]}")
+    data, log, whole = folder / "data", folder / "log", folder / "whole"
+    if not whole.exists():
+        shutil.rmtree(data, ignore_errors=True)  # a set-up that was cut off
+        _set_up(home, folder, order["password"], who)
+        whole.touch()
+    (data / "postmaster.pid").unlink(missing_ok=True)  # of a server that was killed
     for _ in range(5):  # somebody else may take the port between our look and the server's
         port = _free_port()
-        settings = order["settings"] | {"port": str(port), "unix_socket_directories": str(folder)}
-        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        with log.open("ab") as output:
-            server = subprocess.Popen(
-                [home / "bin" / "postgres", "-D", data, *options],
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=_die_with_parent,
-                **common,
-            )
+        server = _launch(home, folder, order, port, who)
         if _ready(server, data / "postmaster.pid"):
             return server, port
         _end(server)
     raise RuntimeError(log.read_text(errors="replace")[-2000:])
+
+
+def _set_up(home: Path, folder: Path, password: str, who: dict[str, Any]) -> None:
+    secret = folder / "password"
+    secret.write_text(password)
+    if who:
+        for path in (folder, secret):
+            os.chown(path, who["user"], who["group"])
+    initdb = [str(home / "bin" / "initdb"), "-D", str(folder / "data"), "-U", USER, "--pwfile", str(secret)]
+    made = subprocess.run(
+        [*initdb, "--auth=password", "--encoding=UTF8", "--no-sync", "--no-instructions"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        **_common(folder, who),
+    )
+    if made.returncode:
+        raise RuntimeError(f"initdb failed: {made.stdout.decode(errors='replace')[-2000:]}")
+
+
+def _common(folder: Path, who: dict[str, Any]) -> dict[str, Any]:
+    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    return {"cwd": folder, "stdin": subprocess.DEVNULL, "env": environment, **who}
+
+
+def _launch(home: Path, folder: Path, order: dict[str, Any], port: int, who: dict[str, Any]) -> subprocess.Popen[bytes]:
+    settings = order["settings"] | {"port": str(port), "unix_socket_directories": str(folder)}
+    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    with (folder / "log").open("ab") as output:
+        return subprocess.Popen(
+            [home / "bin" / "postgres", "-D", folder / "data", *options],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,
+            **_common(folder, who),
+        )
+
+
+def _obey(
+    words: str, server: subprocess.Popen[bytes], folder: Path, order: dict[str, Any], port: int
+) -> subprocess.Popen[bytes]:
+    if words in ("freeze", "thaw"):
+        for process in _family(server.pid):
+            os.kill(process, signal.SIGSTOP if words == "freeze" else signal.SIGCONT)
+    elif words == "crash":
+        family = _family(server.pid)
+        for process in family:  # the first is the one that would start others
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        server.wait()
+        _wait_for(lambda: not any(Path(f"/proc/{process}").exists() for process in family))
+    elif words == "start":
+        (folder / "data" / "postmaster.pid").unlink(missing_ok=True)
+        who = _unprivileged()
+        home = _reachable(Path(order["home"]), Path(order["libraries"]), folder, who)
+        server = _launch(home, folder, order, port, who)
+        if not _ready(server, folder / "data" / "postmaster.pid"):
+            raise RuntimeError((folder / "log").read_text(errors="replace")[-2000:])
+    return server
+
+
+def _family(parent: int) -> list[int]:
+    """The process and its children, from the kernel's list of processes."""
+    found = [parent]
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            after_name = status.read_text().rpartition(")")[2].split()
+            if int(after_name[1]) == parent:
+                found.append(int(status.parent.name))
+    return found
+
+
+def _wait_for(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not true():
+        if time.monotonic() > deadline:
+            raise RuntimeError("waited for half a minute")
+        time.sleep(0.01)
 
 
 def _unprivileged() -> dict[str, Any]:
@@ -237,6 +341,8 @@ def _reachable(home: Path, libraries: Path, folder: Path, who: dict[str, Any]) -
     except (PermissionError, subprocess.CalledProcessError):
         folder.chmod(0o755)
         programs = folder / "programs" / WHEEL / home.name
+        if programs.exists():
+            return programs
         shutil.copytree(home, programs, ignore=shutil.ignore_patterns("include"), symlinks=True)
         if libraries.exists():
             shutil.copytree(libraries, folder / "programs" / libraries.name, symlinks=True)
@@ -272,6 +378,9 @@ def _ready(server: subprocess.Popen[bytes], pid_file: Path) -> bool:
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
+    for process in _family(server.pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGCONT)  # a test may have left it frozen
     for sign in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
         if server.poll() is not None:
             return

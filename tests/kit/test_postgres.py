@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,6 +70,20 @@ def test_two_hundred_connections_are_allowed(server: Postgres) -> None:
     assert server.execute("SHOW max_connections")[0][0] == "200"
 
 
+def test_a_folder_that_is_kept_gives_its_databases_to_the_next_server() -> None:
+    folder = Path(tempfile.mkdtemp())  # pytest's own is not for the user that PostgreSQL runs as
+    folder.chmod(0o755)
+    keep = folder / "kept"
+    with start_postgres(keep=keep, durable=True, settings={"shared_buffers": "32MB"}) as first:
+        first.create_database("state")
+        first.execute("CREATE TABLE county AS SELECT 'Alameda' AS name", database="state")
+        assert first.execute("SHOW shared_buffers")[0][0] == "32MB"
+        first.crash()
+    with start_postgres(keep=keep, durable=True) as second:
+        assert second.execute("SELECT name FROM county", database="state")[0][0] == "Alameda"
+    shutil.rmtree(folder)
+
+
 def test_stopping_twice_is_harmless_and_leaves_no_folder() -> None:
     running = start_postgres()
     folder = Path(running.execute("SHOW data_directory")[0][0]).parent
@@ -105,3 +120,22 @@ def _alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def test_after_a_crash_it_has_what_was_committed_and_its_old_address() -> None:
+    with start_postgres(durable=True) as running:
+        running.execute("CREATE TABLE county AS SELECT 'Ñuñoa' AS name")
+        running.crash()
+        with pytest.raises(OSError):
+            running.execute("SELECT 1")
+        running.start_again()
+        assert running.execute("SELECT name FROM county")[0][0] == "Ñuñoa"
+
+
+def test_frozen_it_answers_nothing_and_thawed_it_goes_on() -> None:
+    with start_postgres() as running:
+        running.freeze()
+        with pytest.raises(TimeoutError):
+            running.execute("SELECT 1", timeout=0.2)
+        running.thaw()
+        assert running.execute("SELECT 1")[0][0] == 1

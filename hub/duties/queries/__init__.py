@@ -17,11 +17,13 @@ from hub.duties.queries.duty_rows import (
 )
 from hub.duties.queries.rule_rows import (
     RuleRow,
+    Terms,
     UnknownRule,
     all_rules,
     has_rules,
     rule_in_force,
     rules_in_force,
+    terms_of,
 )
 from hub.duties.queries.work import PAGE, Partner, WorkFilter, WorkGroup, Worklist, work_of
 
@@ -34,6 +36,7 @@ __all__ = [
     "Notice",
     "Partner",
     "RuleRow",
+    "Terms",
     "UnknownRule",
     "WorkFilter",
     "WorkGroup",
@@ -50,5 +53,6 @@ __all__ = [
     "rule_in_force",
     "rules_in_force",
     "seats_of",
+    "terms_of",
     "work_of",
 ]

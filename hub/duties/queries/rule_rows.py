@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any
 
-from hub.db.engine import fetch
+from hub.db.engine import fetch, look_up
+from hub.directory.queries import holidays_from
 from hub.duties.rules import SUFFIXES, limit_in_words
 
 
@@ -45,6 +46,9 @@ RULE = (
 )
 
 
+_FIELDS = tuple(one.name for one in fields(RuleRow))
+
+
 def rule_row(row: Mapping[str, Any]) -> RuleRow:
     return RuleRow(**{**row, "verified": bool(row["verified"]), "shared": bool(row["shared"])})
 
@@ -59,6 +63,44 @@ async def rules_in_force(rule: str, on: date) -> dict[str, RuleRow]:
         on,
     )
     return {row["rule"]: rule_row(row) for row in rows}  # the latest of each comes last
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """All that opening a duty asks of what is on record."""
+
+    opened: bool  # the same duty is there already
+    rules: Mapping[str, RuleRow]  # as `rules_in_force`
+    kind: str  # of the owing organization
+    identifier: str
+    holidays: frozenset[date]  # its own and the State's, from the first day that counts
+
+
+async def terms_of(rule: str, unique_key: str, organization: str, on: date, first: date) -> Terms | None:
+    """In one query. None if there is no such organization. `first`: the day from which working days are counted."""
+    names = [rule, *(rule + suffix for suffix in SUFFIXES)]
+    marks = ", ".join("{}" for _ in names)
+    holidays, args = holidays_from(organization, first)
+    rows = await look_up(
+        f"SELECT r.*, o.kind AS kind, o.identifier, d.id AS opened, {holidays} AS holidays FROM organization o"
+        f" LEFT JOIN rule_version r ON r.rule IN ({marks}) AND r.effective_from <= {{}}"
+        " LEFT JOIN duty d ON d.unique_key = {} WHERE o.id = {} ORDER BY r.effective_from, r.version",
+        *args,
+        *names,
+        on,
+        unique_key,
+        organization,
+    )
+    if not rows:
+        return None
+    one = rows[0]
+    return Terms(
+        one["opened"] is not None,
+        {row["rule"]: rule_row({name: row[name] for name in _FIELDS}) for row in rows if row["rule"] is not None},
+        one["kind"],
+        one["identifier"],
+        frozenset(map(date.fromisoformat, (one["holidays"] or "").split())),
+    )
 
 
 async def rule_in_force(rule: str, on: date) -> RuleRow:

@@ -15,15 +15,18 @@ from hub.meetings.queries import Parties, binding_agreements
 RULE = "meeting-quarterly"
 
 
-@unit_of_work
 async def open_quarter(today: date) -> int:
-    """One duty for each side of each MOU in force (seed 004). A second run opens nothing. How many were opened."""
+    """One duty for each side of each MOU in force (seed 004). A second run opens nothing. How many were opened.
+
+    An MOU at a time: all of a State's in one transaction would keep everybody else from writing.
+    """
     opened = 0
     for parties in await binding_agreements(today):
         opened += await _open(parties, Quarter.of(today))
     return opened
 
 
+@unit_of_work
 async def _open(parties: Parties, quarter: Quarter) -> int:
     subject, opened = ("Agreement", parties.agreement), 0
     start = max(quarter.start, parties.effective_date or quarter.start)

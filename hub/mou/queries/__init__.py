@@ -4,10 +4,13 @@ What takes an actor shows the actor's own MOUs only. The lookups of `in_force` a
 """
 
 from hub.mou.queries.in_force import (
+    agreed,
     agreement_in_force,
     agreement_of_terms,
     any_in_force,
     collects_for_both,
+    elements_in,
+    governs,
     in_force,
     partners_of,
     terms,
@@ -33,6 +36,7 @@ __all__ = [
     "RegisterRow",
     "SeatView",
     "SectionRow",
+    "agreed",
     "agreement",
     "agreement_in_force",
     "agreement_of_terms",
@@ -40,6 +44,8 @@ __all__ = [
     "any_in_force",
     "collects_for_both",
     "counts",
+    "elements_in",
+    "governs",
     "in_force",
     "partners_of",
     "terms",

@@ -5,9 +5,13 @@ They take no actor, and tell nothing of what an MOU says beyond that.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
+from typing import Any
 
-from hub.db.engine import fetch
+from hub.db.columns import listed
+from hub.db.engine import fetch, look_up
 from hub.directory import queries as directory
 from hub.directory.queries import OrganizationRow
 from hub.mou.queries.rows import AGREEMENT, IN_FORCE_SQL, AgreementRow, as_row
@@ -16,7 +20,7 @@ from hub.mou.rules import DataElement
 
 async def agreement_in_force(a: str, b: str, on: date) -> AgreementRow | None:
     """The MOU under which two organizations may exchange on that day; the order of the two does not matter."""
-    rows = await fetch(
+    rows = await look_up(
         f"{AGREEMENT} JOIN agreement_party x ON x.agreement = a.id AND x.organization = {{}}"
         " JOIN agreement_party y ON y.agreement = a.id AND y.organization = {}"
         f" WHERE (x.role = 'county' OR y.role = 'county') AND x.organization <> y.organization AND {IN_FORCE_SQL}"
@@ -66,7 +70,7 @@ async def partners_of(organization: str, on: date) -> list[OrganizationRow]:
 
 async def terms(discloser: str, recipient: str, on: date) -> frozenset[DataElement]:
     """The data elements that the discloser agreed to share with the recipient, as in force on that day."""
-    rows = await fetch(
+    rows = await look_up(
         "SELECT DISTINCT element FROM mou_term WHERE discloser = {} AND recipient = {} AND from_date <= {}"
         " AND (until_date IS NULL OR until_date >= {})",
         discloser,
@@ -77,9 +81,40 @@ async def terms(discloser: str, recipient: str, on: date) -> frozenset[DataEleme
     return frozenset(DataElement(row["element"]) for row in rows)
 
 
+def agreed(recipient: str, disclosers: Sequence[str], on: date) -> tuple[str, list[Any]]:
+    """SQL with a row for each MOU in force between the recipient and one of the disclosers (at least one is given):
+    `discloser`, `agreement`, `since`, and in one text the `elements` that it agreed to share.
+
+    What `agreement_in_force` and `terms` tell, for a decision that asks for both. Where there are several MOUs, the one
+    that `governs` does.
+    """
+    sql = (
+        f"SELECT x.organization AS discloser, a.id AS agreement, a.effective_date AS since,"
+        f" (SELECT {listed('t.element')} FROM mou_term t"
+        " WHERE t.discloser = x.organization AND t.recipient = y.organization AND t.from_date <= {}"
+        " AND (t.until_date IS NULL OR t.until_date >= {})) AS elements"
+        " FROM agreement_party x JOIN agreement a ON a.id = x.agreement"
+        " JOIN agreement_party y ON y.agreement = x.agreement AND y.organization = {}"
+        f" WHERE x.organization IN ({', '.join(['{}'] * len(disclosers))}) AND x.organization <> y.organization"
+        f" AND (x.role = 'county' OR y.role = 'county') AND {IN_FORCE_SQL}"
+    )
+    return sql, [on, on, recipient, *disclosers, on, on]
+
+
+def governs(one: tuple[Any, str], other: tuple[Any, str]) -> bool:
+    """Of two MOUs in force, each as (since, agreement): the later one, as in `agreement_in_force`."""
+    return one > other
+
+
+@lru_cache(maxsize=1024)
+def elements_in(text: str | None) -> frozenset[DataElement]:
+    """What `agreed` lists."""
+    return frozenset(map(DataElement, (text or "").split()))
+
+
 async def agreement_of_terms(discloser: str, recipient: str, on: date) -> str | None:
     """The MOU whose terms held between the two on that day, whatever became of it since. For closing a loop."""
-    rows = await fetch(
+    rows = await look_up(
         "SELECT agreement FROM mou_term WHERE discloser = {} AND recipient = {} AND from_date <= {}"
         " AND (until_date IS NULL OR until_date >= {}) ORDER BY from_date DESC LIMIT 1",
         discloser,

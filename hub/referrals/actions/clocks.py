@@ -1,91 +1,77 @@
-"""Which duties a step of a referral opens and settles (domain.md section 9). The limits are rule rows."""
+"""Which duties a step of a referral opens and settles (domain.md section 9). The limits are rule rows. Pure.
+
+A task is its row as it is after the step, with the kind and name of both sides (`requester_kind`, `owner_name`, …).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
-from hub.db.engine import fetch
 from hub.directory.rules import LIAISON_OF
-from hub.duties import actions as duties
-from hub.kernel import clock
-from hub.kernel.actor import Actor
+from hub.duties.actions import Ended, Event, Owed
 from hub.referrals.rules import ENDED, SERVICE_WORDS, WORDS, Service, Status
 
 ANSWER, PROGRESS, CLOSE = "referral-answer", "referral-progress", "referral-close-own"
 
+Clocks = tuple[list[Ended], list[Owed]]
 
-async def after_step(actor: Actor, task: Mapping[str, Any], before: Status, after: Status) -> None:
-    """Open and settle what this step is about. `task` is the row as it now is."""
-    subject, today = ("Task", str(task["id"])), clock.today()
-    words = WORDS[after].lower()
+
+def of_step(task: Mapping[str, Any], before: Status, after: Status, today: date) -> Clocks:
+    """What ends and what opens with a step."""
+    subject, words = ("Task", str(task["id"])), WORDS[after].lower()
+    ended: list[Ended] = []
     if before is Status.REQUESTED:
         if after in (Status.ACCEPTED, Status.REJECTED):
-            await duties.settle(actor, ANSWER, subject, on=today, how=f"Answered: {words}.")
+            ended.append(Ended(ANSWER, subject, today, f"Answered: {words}."))
         else:
-            await duties.cancel(actor, ANSWER, subject, on=today, how=f"No answer is owed any more: {words}.")
+            ended.append(Ended(ANSWER, subject, today, f"No answer is owed any more: {words}.", Event.CANCELLED))
     elif before is not Status.DRAFT:
-        await duties.settle(actor, PROGRESS, subject, on=today, how=f"It moved on: {words}.")
+        ended.append(Ended(PROGRESS, subject, today, f"It moved on: {words}."))
     if after is Status.REQUESTED:
-        await _open(
-            actor,
-            task,
-            ANSWER,
-            "Answer the referral for {service}",
-            "{other} waits for the answer of {owes}.",
-            owner=True,
-        )
-    elif after in (Status.ACCEPTED, Status.IN_PROGRESS, Status.ON_HOLD):
-        await _open_progress(actor, task)
-    elif after is Status.VOID:
-        await duties.cancel(actor, None, subject, on=today, how="The referral was entered in error.")
-    elif after in ENDED:
-        await _open(
-            actor,
-            task,
-            CLOSE,
-            "Close the loop on the referral for {service}",
-            "{other} ended it: " + words + ". {owes} closes its request.",
-            owner=False,
-        )
+        title, why = "Answer the referral for {service}", "{other} waits for the answer of {owes}."
+        return ended, [_owed(task, ANSWER, title, why, today, owner=True)]
+    if after in (Status.ACCEPTED, Status.IN_PROGRESS, Status.ON_HOLD):
+        return ended, [_progress(task, today)]
+    if after is Status.VOID:
+        return [*ended, Ended(None, subject, today, "The referral was entered in error.", Event.CANCELLED)], []
+    if after in ENDED:
+        why = "{other} ended it: " + words + ". {owes} closes its request."
+        return ended, [_owed(task, CLOSE, "Close the loop on the referral for {service}", why, today, owner=False)]
+    return ended, []
 
 
-async def after_update(actor: Actor, task: Mapping[str, Any]) -> None:
+def of_update(task: Mapping[str, Any], today: date) -> Clocks:
     """Something was added within the same status: the clock of progress starts again."""
-    if Status(task["status"]) in (Status.ACCEPTED, Status.IN_PROGRESS, Status.ON_HOLD):
-        await duties.settle(actor, PROGRESS, ("Task", str(task["id"])), on=clock.today(), how="It was worked on.")
-        await _open_progress(actor, task)
+    if Status(task["status"]) not in (Status.ACCEPTED, Status.IN_PROGRESS, Status.ON_HOLD):
+        return [], []
+    return [Ended(PROGRESS, ("Task", str(task["id"])), today, "It was worked on.")], [_progress(task, today)]
 
 
-async def _open_progress(actor: Actor, task: Mapping[str, Any]) -> None:
-    await _open(
-        actor,
-        task,
-        PROGRESS,
-        "Work on the referral for {service}",
-        "{owes} accepted it; nothing recorded since.",
-        owner=True,
-        period=f"v{task['version']}",
-    )
+def of_closing(tasks: list[str], today: date) -> list[Ended]:
+    """The requester has closed its ServiceRequest."""
+    return [Ended(CLOSE, ("Task", task), today, "The requester closed its ServiceRequest.") for task in tasks]
 
 
-async def _open(
-    actor: Actor, task: Mapping[str, Any], rule: str, title: str, why: str, *, owner: bool, period: str | None = None
-) -> None:
-    owes, other = (task["owner"], task["requester"]) if owner else (task["requester"], task["owner"])
-    rows = await fetch("SELECT id, kind, short_name FROM organization WHERE id IN ({}, {})", owes, other)
-    by_id = {row["id"]: row for row in rows}
-    service = SERVICE_WORDS[Service(task["service"])]
-    await duties.open_duty(
-        actor,
+def _progress(task: Mapping[str, Any], today: date) -> Owed:
+    title, why = "Work on the referral for {service}", "{owes} accepted it; nothing recorded since."
+    return _owed(task, PROGRESS, title, why, today, owner=True, period=f"v{task['version']}")
+
+
+def _owed(
+    task: Mapping[str, Any], rule: str, title: str, why: str, today: date, *, owner: bool, period: str | None = None
+) -> Owed:
+    owes, other = ("owner", "requester") if owner else ("requester", "owner")
+    return Owed(
         rule,
-        subject=("Task", str(task["id"])),
-        organization=str(owes),
-        counterpart=str(other),
-        position=LIAISON_OF[by_id[owes]["kind"]].value,
-        title=title.format(service=service),
-        why=why.format(other=by_id[other]["short_name"], owes=by_id[owes]["short_name"]),
-        start=clock.today(),
+        ("Task", str(task["id"])),
+        str(task[owes]),
+        str(task[other]),
+        LIAISON_OF[task[f"{owes}_kind"]].value,
+        title.format(service=SERVICE_WORDS[Service(task["service"])]),
+        why.format(other=task[f"{other}_name"], owes=task[f"{owes}_name"]),
+        today,
         period=period,
         member=str(task["member"]),
     )

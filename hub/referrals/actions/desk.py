@@ -8,7 +8,7 @@ from typing import Any
 
 from hub.audit.actions import Entry, record
 from hub.db.documents import Stored
-from hub.db.engine import fetch
+from hub.db.engine import look_up, write
 from hub.db.transaction import unit_of_work
 from hub.kernel import clock
 from hub.kernel.actor import Actor
@@ -19,7 +19,6 @@ from hub.referrals.actions.procedures import receive_procedure
 from hub.referrals.actions.requests import change_request, receive_request
 from hub.referrals.actions.tasks import change_task, load, receive_task
 from hub.referrals.rules import ClosureReason, Event, Service, Status, step_for_event
-from hub.referrals.tables import ReferralDraft
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +66,7 @@ async def send_referral(actor: Actor, new: NewReferral) -> str:
     request = await receive_request(actor, request_of(actor, new, at))
     task = await receive_task(actor, task_of(actor, new, at, request.id), channel="page")
     if new.draft is not None:
-        await ReferralDraft.update({"done": True}).where(
-            (ReferralDraft.id == new.draft) & (ReferralDraft.person == actor.id)
-        )
+        await write("UPDATE referral_draft SET done = {} WHERE id = {} AND person = {}", True, new.draft, actor.id)
     return task.id
 
 
@@ -131,7 +128,7 @@ async def take_step(
 async def close_loop(actor: Actor, task_id: str) -> Stored:
     """The requester has seen how it ended: its ServiceRequest becomes completed, or revoked where it was cancelled."""
     row, _ = await load(actor, task_id)
-    rows = await fetch(
+    rows = await look_up(
         "SELECT id, version, document FROM service_request WHERE id = {} AND requester = {}",
         row["service_request"],
         actor.home,

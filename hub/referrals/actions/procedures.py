@@ -9,7 +9,7 @@ from typing import Any
 from hub.audit.actions import Entry, record
 from hub.consent.actions import require_some_agreement
 from hub.db.documents import Stored, insert, replace
-from hub.db.engine import fetch
+from hub.db.engine import look_up
 from hub.db.transaction import unit_of_work
 from hub.kernel.actor import Actor
 from hub.kernel.errors import Forbidden, Invalid, Issue, NotFound
@@ -28,7 +28,7 @@ async def _based_on(actor: Actor, document: Mapping[str, Any], member: str) -> s
     found = []
     for based in document.get("basedOn") or []:
         row_id = id_of(str(based.get("reference", "")), "ServiceRequest")
-        rows = await fetch(
+        rows = await look_up(
             "SELECT id FROM service_request WHERE id = {} AND member = {} AND (performer = {} OR requester = {})",
             row_id or "",
             member,
@@ -49,7 +49,7 @@ async def _check_who_did_it(actor: Actor, document: Mapping[str, Any]) -> None:
         text = str((said or {}).get("reference", ""))
         if not text.startswith(("Organization/", "PractitionerRole/")):
             continue
-        if await organization_of(text, f"Procedure.{where}") != actor.home:
+        if await organization_of(actor, text, f"Procedure.{where}") != actor.home:
             words = "Only what your own organization did can be recorded."
             raise Forbidden(words, issues=[Issue(f"Procedure.{where}", words, "forbidden")])
 
@@ -80,7 +80,7 @@ async def change_procedure(
 ) -> Stored:
     """Store the next version, by the organization that recorded it; the member stays."""
     actor.require("referral.write")
-    rows = await fetch("SELECT * FROM procedure WHERE id = {} AND performer = {}", procedure_id, actor.home)
+    rows = await look_up("SELECT * FROM procedure WHERE id = {} AND performer = {}", procedure_id, actor.home)
     if not rows:
         raise NotFound("There is no such Procedure of your organization.")
     row = rows[0]
@@ -90,7 +90,8 @@ async def change_procedure(
         raise unknown("Procedure.subject", "The subject of a recorded Procedure does not change.")
     await _check_who_did_it(actor, document)
     columns = {**_project(document), "service_request": await _based_on(actor, document, row["member"])}
-    version = row["version"] if expected is None else expected
-    stored = await replace(Procedure, procedure_id, version, document, columns, organization=actor.home)
+    stored = await replace(
+        Procedure, procedure_id, row["version"], document, columns, organization=actor.home, expected=expected
+    )
     await record(actor, Entry("referrals:procedure:change", "Procedure", procedure_id, member=row["member"]))
     return stored

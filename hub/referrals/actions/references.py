@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from hub.db.engine import fetch
-from hub.directory import queries as directory
+from hub.db.engine import look_up
 from hub.kernel.actor import Actor
 from hub.kernel.errors import Invalid, Issue, NotFound
+from hub.kernel.jsontext import decode
 from hub.members import queries as members
+from hub.members.actions import Serving
 from hub.referrals.document import id_of
 
 
@@ -16,18 +19,30 @@ def unknown(where: str, words: str) -> Invalid:
     return Invalid(words, issues=[Issue(where, words, "not-found")])
 
 
-async def organization_of(text: str, where: str) -> str:
+def no_organization(where: str) -> Invalid:
+    return unknown(where, "Name an Organization or PractitionerRole of this hub.")
+
+
+def no_patient(where: str) -> Invalid:
+    return unknown(where, "There is no such Patient here; create it first, in the same Bundle or before.")
+
+
+async def organization_of(actor: Actor, text: str, where: str) -> str:
     """The organization that `Organization/id` or `PractitionerRole/id` stands for."""
+    if text == f"Organization/{actor.organization}":
+        return actor.home
     if (row_id := id_of(text, "Organization")) is not None:
-        try:
-            return (await directory.organization(row_id)).id
-        except NotFound:
-            pass
-    if (row_id := id_of(text, "PractitionerRole")) is not None:
-        rows = await fetch("SELECT organization FROM appointment WHERE id = {}", row_id)
-        if rows:
-            return str(rows[0]["organization"])
-    raise unknown(where, "Name an Organization or PractitionerRole of this hub.")
+        rows = await look_up("SELECT id AS organization FROM organization WHERE id = {}", row_id)
+    else:
+        rows = await _of_role(text)
+    if not rows:
+        raise no_organization(where)
+    return str(rows[0]["organization"])
+
+
+async def _of_role(text: str) -> list[dict[str, Any]]:
+    row_id = id_of(text, "PractitionerRole")
+    return await look_up("SELECT organization FROM appointment WHERE id = {}", row_id) if row_id is not None else []
 
 
 async def member_of(actor: Actor, text: str, where: str) -> str:
@@ -38,13 +53,64 @@ async def member_of(actor: Actor, text: str, where: str) -> str:
             return (await members.member(actor, row_id)).id
         except NotFound:
             pass
-    raise unknown(where, "There is no such Patient here; create it first, in the same Bundle or before.")
+    raise no_patient(where)
 
 
-async def own_request(actor: Actor, text: str, where: str) -> dict[str, Any]:
-    """The ServiceRequest of the actor's own organization that `ServiceRequest/id` names."""
-    row_id = id_of(text, "ServiceRequest")
-    rows = await fetch("SELECT * FROM service_request WHERE id = {} AND requester = {}", row_id or "", actor.home)
-    if not rows:
-        raise unknown(where, "There is no such ServiceRequest of your organization here.")
-    return rows[0]
+@dataclass(frozen=True, slots=True)
+class Party:
+    """An organization of a referral, and whether it serves the member already."""
+
+    id: str
+    kind: str
+    name: str
+    serving: Serving | None
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """What is on record of those that a new ServiceRequest or Task names. None: nothing that the actor may know of."""
+
+    own: Party
+    other: Party | None
+    member: str | None
+    record: dict[str, Any] | None  # the member's Patient, where it is the actor's own record
+    request: Mapping[str, Any] | None  # the actor's own ServiceRequest
+
+
+_PARTIES = """SELECT h.kind AS own_kind, h.short_name AS own_name, mine.id AS own_serving,
+    mine.relation AS own_relation, o.id AS other, o.kind AS other_kind, o.short_name AS other_name,
+    theirs.id AS other_serving, theirs.relation AS other_relation,
+    m.id AS member, CASE WHEN m.source = h.id THEN m.document END AS record,
+    s.id AS request, s.member AS request_member, s.performer, s.status, s.service, s.document
+    FROM organization h LEFT JOIN organization o ON o.id = {}
+    LEFT JOIN service_request s ON s.id = {} AND s.requester = h.id
+    LEFT JOIN member_organization mine ON mine.member = {} AND mine.organization = h.id AND mine.until_date IS NULL
+    LEFT JOIN member m ON m.id = mine.member
+    LEFT JOIN member_organization theirs ON theirs.member = m.id AND theirs.organization = o.id
+    AND theirs.until_date IS NULL WHERE h.id = {}"""
+
+
+async def parties(actor: Actor, other: str, patient: str, request: str = "") -> Parties:
+    """All of them in one query, by the texts of the references."""
+    actor.require("member.read")
+    named = id_of(other, "Organization")
+    if named is None:
+        named = next((row["organization"] for row in await _of_role(other)), None)
+    rows = await look_up(
+        _PARTIES, named or "", id_of(request, "ServiceRequest") or "", id_of(patient, "Patient") or "", actor.home
+    )
+    row = rows[0]
+    own_serving = Serving.of(row["own_serving"], row["own_relation"])
+    other_serving = Serving.of(row["other_serving"], row["other_relation"])
+    asked = {
+        "id": row["request"],
+        "member": row["request_member"],
+        **{name: row[name] for name in ("performer", "status", "service", "document")},
+    }
+    return Parties(
+        Party(actor.home, row["own_kind"], row["own_name"], own_serving),
+        Party(row["other"], row["other_kind"], row["other_name"], other_serving) if row["other"] else None,
+        row["member"],
+        decode(row["record"]) if row["record"] else None,
+        asked if row["request"] else None,
+    )

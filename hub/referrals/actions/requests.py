@@ -7,27 +7,28 @@ from typing import Any
 
 from hub.audit.actions import Entry, record
 from hub.consent.actions import require_some_agreement
-from hub.consent.queries import visible
 from hub.db.documents import Stored, insert, replace
-from hub.db.engine import fetch
+from hub.db.engine import add_many, look_up, write
 from hub.db.transaction import unit_of_work
 from hub.duties import actions as duties
 from hub.kernel import clock
 from hub.kernel.actor import Actor
 from hub.kernel.errors import Forbidden, Invalid, Issue, NotFound
+from hub.kernel.ids import new_id
 from hub.kernel.jsontext import decode
-from hub.referrals.actions.references import member_of, organization_of, unknown
-from hub.referrals.actions.releases import require_release
+from hub.referrals.actions.clocks import of_closing
+from hub.referrals.actions.references import no_patient, organization_of, parties, unknown
+from hub.referrals.actions.releases import brought, named_consents, require_release, with_what_they_bring
 from hub.referrals.document import (
     check_service_request,
     code_text,
-    id_of,
+    consents_of,
     instant_of,
     reference,
     service_of,
 )
 from hub.referrals.rules import ENDED, REQUEST_ENDED, Status, check_request_step
-from hub.referrals.tables import RequestConsent, ServiceRequest, Task
+from hub.referrals.tables import ServiceRequest
 
 _FIXED = ("intent", "code", "subject", "requester", "authoredOn")
 
@@ -43,10 +44,10 @@ def _project(document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-async def _performer(document: Mapping[str, Any]) -> str | None:
+async def _performer(actor: Actor, document: Mapping[str, Any]) -> str | None:
     """The one organization that is asked, where the request says."""
     named = [str(p.get("reference", "")) for p in document.get("performer") or []]
-    found = [await organization_of(text, "ServiceRequest.performer") for text in named]
+    found = [await organization_of(actor, text, "ServiceRequest.performer") for text in named]
     if len(set(found)) > 1:
         words = "One referral asks one organization: send one ServiceRequest and Task to each."
         raise Invalid(words, issues=[Issue("ServiceRequest.performer", words, "business-rule")])
@@ -64,25 +65,37 @@ async def receive_request(actor: Actor, document: Mapping[str, Any]) -> Stored:
     if issues := check_service_request(document):
         raise Invalid("The ServiceRequest cannot be taken.", issues=issues)
     text = reference(document, "requester")
-    if text and await organization_of(text, "ServiceRequest.requester") != actor.home:
+    if text and await organization_of(actor, text, "ServiceRequest.requester") != actor.home:
         raise Forbidden(
             "The requester must be your own organization.",
             issues=[Issue("ServiceRequest.requester", "Must be your own organization.", "forbidden")],
         )
-    member = await member_of(actor, reference(document, "subject"), "ServiceRequest.subject")
-    performer = await _performer(document)
+    performers = document.get("performer") or []
+    asked = str(performers[0].get("reference", "")) if len(performers) == 1 else ""
+    found = await parties(actor, asked, reference(document, "subject"))
+    if found.member is None:
+        raise no_patient("ServiceRequest.subject")
+    performer = found.other.id if found.other else await _performer(actor, document)
+    consents = await named_consents(actor, found.member, [document])
     basis = None
     if performer is None or performer == actor.home:
         await require_some_agreement(actor, "ServiceRequest")
     else:
-        basis = (await require_release(actor, "ServiceRequest", member, performer, [dict(document)])).basis
-    columns = {**_project(document), "member": member, "requester": actor.home, "performer": performer}
+        goes = [document, *([found.record] if found.record else []), *brought(actor, consents)]
+        basis = (await require_release(actor, "ServiceRequest", found.member, performer, goes)).basis
+    named = _consents(document, consents)
+    columns = {**_project(document), "member": found.member, "requester": actor.home, "performer": performer}
     stored = await insert(ServiceRequest, document, columns, organization=actor.home)
-    await _keep_consents(actor, stored.id, document)
+    await _keep_consents(stored.id, named)
     await record(
         actor,
         Entry(
-            "referrals:request:create", "ServiceRequest", stored.id, member=member, counterpart=performer, basis=basis
+            "referrals:request:create",
+            "ServiceRequest",
+            stored.id,
+            member=found.member,
+            counterpart=performer,
+            basis=basis,
         ),
     )
     return stored
@@ -94,7 +107,7 @@ async def change_request(
 ) -> Stored:
     """Store the next version: the requester's alone. Completing it closes the loop."""
     actor.require("referral.write")
-    rows = await fetch("SELECT * FROM service_request WHERE id = {} AND requester = {}", request_id, actor.home)
+    rows = await look_up("SELECT * FROM service_request WHERE id = {} AND requester = {}", request_id, actor.home)
     if not rows:
         raise NotFound("There is no such ServiceRequest of your organization.")
     row = rows[0]
@@ -109,61 +122,62 @@ async def change_request(
         )
     after = str(document["status"])
     check_request_step(row["status"], after)
-    performer = await _performer(document) or row["performer"]
+    performer = await _performer(actor, document) or row["performer"]
     if row["performer"] not in (None, performer):
         words = "The performer does not change once it was asked."
         raise Invalid(words, issues=[Issue("ServiceRequest.performer", words, "business-rule")])
     if performer and performer != actor.home and after not in REQUEST_ENDED:
-        await require_release(actor, "ServiceRequest", row["member"], performer, [dict(document)])
-    tasks = await fetch("SELECT id, status FROM task WHERE service_request = {}", request_id)
+        goes = await with_what_they_bring(actor, row["member"], [dict(document)])
+        await require_release(actor, "ServiceRequest", row["member"], performer, goes)
+    tasks = await look_up("SELECT id, status FROM task WHERE service_request = {}", request_id)
     if after == "completed" and any(Status(task["status"]) not in ENDED for task in tasks):
         words = "Its Task has not ended: wait for its outcome, or cancel it and revoke the ServiceRequest."
         raise Invalid(words, issues=[Issue("ServiceRequest.status", words, "business-rule")])
+    named = None
+    if before.get("supportingInfo") != document.get("supportingInfo"):
+        named = _consents(document, await named_consents(actor, row["member"], [document]))
+    closes = after in REQUEST_ENDED and row["status"] not in REQUEST_ENDED and tasks
+    ended = of_closing([task["id"] for task in tasks], clock.today()) if closes else []
+    steps = await duties.prepare(actor, ended)
     stored = await replace(
         ServiceRequest,
         request_id,
-        row["version"] if expected is None else expected,
+        row["version"],
         document,
         {**_project(document), "performer": performer},
         organization=actor.home,
+        expected=expected,
     )
-    await RequestConsent.delete().where(RequestConsent.service_request == request_id)
-    await _keep_consents(actor, request_id, document)
-    await record(
-        actor,
-        Entry(
-            "referrals:request:change",
-            "ServiceRequest",
-            request_id,
-            member=row["member"],
-            counterpart=performer,
-            detail={"from": row["status"], "to": after},
-        ),
+    if named is not None:
+        await write("DELETE FROM request_consent WHERE service_request = {}", request_id)
+        await _keep_consents(request_id, named)
+    if closes:
+        await write("UPDATE task SET loop_closed_on = {} WHERE service_request = {}", clock.today(), request_id)
+    entry = Entry(
+        "referrals:request:change",
+        "ServiceRequest",
+        request_id,
+        member=row["member"],
+        counterpart=performer,
+        detail={"from": row["status"], "to": after},
     )
-    if after in REQUEST_ENDED and row["status"] not in REQUEST_ENDED:
-        for task in tasks:
-            await _close_loop(actor, task["id"])
+    await steps.write([entry])
     return stored
 
 
-async def _keep_consents(actor: Actor, request_id: str, document: Mapping[str, Any]) -> None:
-    """For searches by supporting-info. A Consent that is named has to be on file for the same member."""
-    member = id_of(reference(document, "subject"), "Patient")
-    for info in document.get("supportingInfo") or []:
-        consent = id_of(str(info.get("reference", "")), "Consent")
-        if consent is None:
-            words = "supportingInfo points at Consents here; other types come later."
-            raise Invalid(words, issues=[Issue("ServiceRequest.supportingInfo", words, "not-supported")])
-        seen, args = visible(actor)
-        if not await fetch(f"SELECT r.id FROM consent r WHERE r.id = {{}} AND r.member = {{}} AND {seen}",
-                           consent, member, *args):  # fmt: skip
-            raise unknown("ServiceRequest.supportingInfo", "There is no such Consent of this member here.")
-        await RequestConsent.insert(RequestConsent(service_request=request_id, consent=consent))
+def _consents(document: Mapping[str, Any], found: list[dict[str, Any]]) -> list[str]:
+    """The ids of those that it points at. Each has to be on file for the same member, where the actor may see it."""
+    ids, named = {row["id"] for row in found}, consents_of(document)
+    if len(named) < len(document.get("supportingInfo") or []):
+        words = "supportingInfo points at Consents here; other types come later."
+        raise Invalid(words, issues=[Issue("ServiceRequest.supportingInfo", words, "not-supported")])
+    if not ids.issuperset(named):
+        raise unknown("ServiceRequest.supportingInfo", "There is no such Consent of this member here.")
+    return list(dict.fromkeys(named))
 
 
-async def _close_loop(actor: Actor, task: str) -> None:
-    today = clock.today()
-    await Task.update({"loop_closed_on": today}).where(Task.id == task)
-    await duties.settle(
-        actor, "referral-close-own", ("Task", task), on=today, how="The requester closed its ServiceRequest."
+async def _keep_consents(request_id: str, consents: list[str]) -> None:
+    """For searches by supporting-info."""
+    await add_many(
+        "request_consent", [{"id": new_id(), "service_request": request_id, "consent": one} for one in consents]
     )

@@ -1,23 +1,29 @@
-"""Tasks: the asking, and each step of it. The page and the API take the same steps here."""
+"""Tasks: the asking, and each step of it. The page and the API take the same steps here.
+
+Each reads all that it needs first and writes then, so that the database gets a step in one go.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from hub.audit.actions import Entry, record
+from hub.audit.actions import Entry
 from hub.consent.queries import may_release
+from hub.consent.rules import Decision
 from hub.db.documents import Stored, bare, insert, replace
-from hub.db.engine import fetch
+from hub.db.engine import add, add_many, look_up, write
 from hub.db.transaction import unit_of_work
+from hub.duties import actions as duties
 from hub.kernel import clock
 from hub.kernel.actor import Actor
 from hub.kernel.errors import Forbidden, Invalid, Issue, NotFound
+from hub.kernel.ids import new_id
 from hub.kernel.jsontext import decode
-from hub.members.actions import relation_of, serve
-from hub.referrals.actions.clocks import after_step, after_update
-from hub.referrals.actions.references import member_of, organization_of, own_request, unknown
-from hub.referrals.actions.releases import require_release
+from hub.members.actions import begin_to_serve, relation_of_kind
+from hub.referrals.actions.clocks import Clocks, of_step, of_update
+from hub.referrals.actions.references import Party, no_organization, no_patient, organization_of, parties, unknown
+from hub.referrals.actions.releases import brought, named_consents, require_release
 from hub.referrals.document import (
     check_task,
     coded_reason,
@@ -26,7 +32,7 @@ from hub.referrals.document import (
     reference,
 )
 from hub.referrals.rules import ENDED, Side, Status, Step, closure_reason, step_for_change
-from hub.referrals.tables import ReferralEvent, ServiceRequest, Task, TaskOutput
+from hub.referrals.tables import Task
 
 _FIXED = ("intent", "code", "focus", "for", "requester", "owner", "authoredOn")
 _OWNER_MAY = frozenset({"status", "statusReason", "businessStatus", "output", "executionPeriod", "lastModified"})
@@ -43,57 +49,79 @@ async def receive_task(actor: Actor, document: Mapping[str, Any], channel: str =
     if status not in (Status.DRAFT, Status.REQUESTED):
         words = "A new Task is draft or requested."
         raise Invalid(words, issues=[Issue("Task.status", words, "business-rule")])
-    requester = await organization_of(reference(document, "requester"), "Task.requester")
-    if requester != actor.home:
+    if await organization_of(actor, reference(document, "requester"), "Task.requester") != actor.home:
         raise Forbidden(
             "The requester must be your own organization.",
             issues=[Issue("Task.requester", "Must be your own organization.", "forbidden")],
         )
-    owner = await organization_of(reference(document, "owner"), "Task.owner")
-    if owner == requester:
+    asked = await _asked(actor, document)
+    decision = await _require_release(actor, document, asked)
+    today, sends = clock.today(), status is Status.REQUESTED
+    columns: dict[str, Any] = {
+        "status": status.value,
+        "business_status": _business(document),
+        "service_request": asked.request["id"],
+        "member": asked.member,
+        "requester": asked.own.id,
+        "owner": asked.owner.id,
+        "service": asked.request["service"],
+        "priority": document.get("priority"),
+        "authored_at": instant_of(document["authoredOn"]),
+        "sent_on": today if sends else None,
+    }
+    row = {"id": new_id(), "version": 1, **columns, **asked.sides}
+    clocks: Clocks = of_step(row, Status.DRAFT, status, today) if sends else ([], [])
+    steps = await duties.prepare(actor, *clocks)
+    stored = await insert(Task, document, columns, organization=actor.home, row_id=row["id"])
+    told = await _released(asked) if sends else []
+    await _event(actor, row, "send" if sends else "draft", None, status, channel, "")
+    created = Entry(
+        "referrals:task:create",
+        "Task",
+        stored.id,
+        member=asked.member,
+        counterpart=asked.owner.id,
+        basis=decision.basis,
+        detail={"status": status.value},
+    )
+    await steps.write([*told, created])
+    return stored
+
+
+class _Asked(NamedTuple):
+    """Who asks whom what for whom: all of them are on record."""
+
+    own: Party
+    owner: Party
+    request: Mapping[str, Any]
+    member: str
+    record: dict[str, Any] | None  # the member's Patient, where it is the actor's own record
+
+    @property
+    def sides(self) -> dict[str, str]:
+        """As `load` gives them with a Task's row."""
+        return {
+            "requester_kind": self.own.kind,
+            "requester_name": self.own.name,
+            "owner_kind": self.owner.kind,
+            "owner_name": self.owner.name,
+        }
+
+
+async def _asked(actor: Actor, document: Mapping[str, Any]) -> _Asked:
+    owner, patient, focus = (reference(document, name) for name in ("owner", "for", "focus"))
+    found = await parties(actor, owner, patient, focus)
+    if found.other is None:
+        raise no_organization("Task.owner")
+    if found.other.id == actor.home:
         words = "A referral asks another organization than one's own."
         raise Invalid(words, issues=[Issue("Task.owner", words, "business-rule")])
-    request = await own_request(actor, reference(document, "focus"), "Task.focus")
-    member = await member_of(actor, reference(document, "for"), "Task.for")
-    _check_focus(request, member, owner)
-    decision = await require_release(actor, "Task", member, owner, [dict(document), decode(request["document"])])
-    today = clock.today()
-    stored = await insert(
-        Task,
-        document,
-        {
-            "status": status.value,
-            "business_status": _business(document),
-            "service_request": request["id"],
-            "member": member,
-            "requester": requester,
-            "owner": owner,
-            "service": request["service"],
-            "priority": document.get("priority"),
-            "authored_at": instant_of(document["authoredOn"]),
-            "sent_on": today if status is Status.REQUESTED else None,
-        },
-        organization=actor.home,
-    )
-    if status is Status.REQUESTED:
-        await _released_to(actor, request, member, owner)
-    row = (await fetch("SELECT * FROM task WHERE id = {}", stored.id))[0]
-    await _event(actor, row, "send" if status is Status.REQUESTED else "draft", None, status, channel, 1, "")
-    await record(
-        actor,
-        Entry(
-            "referrals:task:create",
-            "Task",
-            stored.id,
-            member=member,
-            counterpart=owner,
-            basis=decision.basis,
-            detail={"status": status.value},
-        ),
-    )
-    if status is Status.REQUESTED:
-        await after_step(actor, row, Status.DRAFT, Status.REQUESTED)
-    return stored
+    if found.request is None:
+        raise unknown("Task.focus", "There is no such ServiceRequest of your organization here.")
+    if found.member is None:
+        raise no_patient("Task.for")
+    _check_focus(found.request, found.member, found.other.id)
+    return _Asked(found.own, found.other, found.request, found.member, found.record)
 
 
 def _check_focus(request: Mapping[str, Any], member: str, owner: str) -> None:
@@ -107,13 +135,22 @@ def _check_focus(request: Mapping[str, Any], member: str, owner: str) -> None:
         raise Invalid(words, issues=[Issue("Task.focus", words, "business-rule")])
 
 
-async def _released_to(actor: Actor, request: Mapping[str, Any], member: str, owner: str) -> None:
+async def _require_release(actor: Actor, document: Mapping[str, Any], asked: _Asked) -> Decision:
+    """Raise `Forbidden` unless the Task, its ServiceRequest and what they bring along may go to the owner."""
+    request = decode(asked.request["document"])
+    consents = brought(actor, await named_consents(actor, asked.member, [request]))
+    goes = [document, request, *([asked.record] if asked.record else []), *consents]
+    return await require_release(actor, "Task", asked.member, asked.owner.id, goes)
+
+
+async def _released(asked: _Asked) -> list[Entry]:
     """Both now serve the member, and the one who is asked sees the ServiceRequest. Not while the Task is a draft."""
-    kinds = await fetch("SELECT kind FROM organization WHERE id = {}", owner)
-    await serve(actor, member, actor.home, relation_of(actor))
-    await serve(actor, member, owner, "county" if kinds[0]["kind"] == "county" else "plan")
-    if request["performer"] is None:
-        await ServiceRequest.update({"performer": owner}).where(ServiceRequest.id == request["id"])
+    told = []
+    for one in (asked.own, asked.owner):
+        told += await begin_to_serve(asked.member, one.id, relation_of_kind(one.kind), one.serving)
+    if asked.request["performer"] is None:
+        await write("UPDATE service_request SET performer = {} WHERE id = {}", asked.owner.id, asked.request["id"])
+    return told
 
 
 def _business(document: Mapping[str, Any]) -> str | None:
@@ -122,9 +159,16 @@ def _business(document: Mapping[str, Any]) -> str | None:
     return str(number) if number else None
 
 
+_TASK = """SELECT t.*, q.kind AS requester_kind, q.short_name AS requester_name, o.kind AS owner_kind,
+    o.short_name AS owner_name FROM task t JOIN organization q ON q.id = t.requester
+    JOIN organization o ON o.id = t.owner WHERE t.id = {}"""
+
+
 async def load(actor: Actor, task_id: str) -> tuple[dict[str, Any], Side]:
-    """The Task's row and the actor's side. Raises `NotFound` where the actor is no party, or may not have it."""
-    rows = await fetch("SELECT * FROM task WHERE id = {}", task_id)
+    """The Task's row, with kind and name of both sides, and the actor's side. Raises `NotFound` where the actor is no
+    party, or may not have it.
+    """
+    rows = await look_up(_TASK, task_id)
     row = rows[0] if rows else None
     if row is not None and row["requester"] == actor.home:
         return row, Side.REQUESTER
@@ -144,13 +188,13 @@ async def change_task(
     """Store the next version: a step of the transition table, or an addition within the same status."""
     actor.require("referral.write")
     row, side = await load(actor, task_id)
+    before = decode(row["document"])
     if side is Side.OWNER and channel == "fhir":
-        decision = await may_release(row["member"], row["requester"], actor.home, [decode(row["document"])])
+        decision = await may_release(row["member"], row["requester"], actor.home, [before])
         if not decision.permitted:
             raise NotFound("There is no such referral of your organization.")
     if issues := check_task(document):
         raise Invalid("The Task cannot be taken.", issues=issues)
-    before = decode(row["document"])
     status, after = Status(row["status"]), Status(document["status"])
     _check_content(before, document, status, side)
     step = None
@@ -159,14 +203,14 @@ async def change_task(
     elif status in ENDED and not (status is Status.CANCELLED and side is Side.OWNER):
         words = f"A Task that is {status.value} has ended; nothing can be added."
         raise Invalid(words, issues=[Issue("Task.status", words, "business-rule")])
+    change = _Change(row, document, step, after, channel, expected)
     if side is Side.OWNER:
-        await _check_outputs(actor, row, document)
+        change = change._replace(outputs=await _outputs(actor, row, before, document))
     if step is not None and after is Status.REQUESTED:
-        request = await own_request(actor, reference(document, "focus"), "Task.focus")
-        _check_focus(request, row["member"], row["owner"])
-        await require_release(actor, "Task", row["member"], row["owner"], [dict(document), decode(request["document"])])
-        await _released_to(actor, request, row["member"], row["owner"])
-    return await _store(actor, row, document, step, after, channel, expected)
+        asked = await _asked(actor, document)
+        await _require_release(actor, document, asked)
+        change = change._replace(asked=asked)
+    return await _store(actor, change)
 
 
 def _check_content(before: Mapping[str, Any], after: Mapping[str, Any], status: Status, side: Side) -> None:
@@ -186,28 +230,55 @@ def _check_content(before: Mapping[str, Any], after: Mapping[str, Any], status: 
         )
 
 
-async def _check_outputs(actor: Actor, row: Mapping[str, Any], document: Mapping[str, Any]) -> None:
+class _Outputs(NamedTuple):
+    """Rows of `task_output`, for searches."""
+
+    added: list[dict[str, Any]]
+    removed: list[str]
+
+
+async def _outputs(
+    actor: Actor, row: Mapping[str, Any], before: Mapping[str, Any], document: Mapping[str, Any]
+) -> _Outputs:
     """What a Task's output points at is the owner's own Procedure for the same member."""
-    for procedure in outputs(document):
-        found = await fetch(
-            "SELECT id FROM procedure WHERE id = {} AND performer = {} AND member = {}",
-            procedure,
+    wanted = list(dict.fromkeys(outputs(document)))
+    if wanted:
+        marks = ", ".join("{}" for _ in wanted)
+        found = await look_up(
+            f"SELECT id FROM procedure WHERE id IN ({marks}) AND performer = {{}} AND member = {{}}",
+            *wanted,
             actor.home,
             row["member"],
         )
-        if not found:
+        if len(found) < len(wanted):
             raise unknown("Task.output", "There is no such Procedure of your organization for this member here.")
+    elif not outputs(before):
+        return _Outputs([], [])
+    kept = {
+        one["procedure"]: one["id"]
+        for one in await look_up("SELECT id, procedure FROM task_output WHERE task = {}", row["id"])
+    }
+    return _Outputs(
+        [{"id": new_id(), "task": row["id"], "procedure": one} for one in wanted if one not in kept],
+        [row_id for procedure, row_id in kept.items() if procedure not in wanted],
+    )
 
 
-async def _store(
-    actor: Actor,
-    row: dict[str, Any],
-    document: Mapping[str, Any],
-    step: Step | None,
-    after: Status,
-    channel: str,
-    expected: int | None,
-) -> Stored:
+class _Change(NamedTuple):
+    """A change that was found right, with what was read for it."""
+
+    row: dict[str, Any]
+    document: Mapping[str, Any]
+    step: Step | None
+    after: Status
+    channel: str
+    expected: int | None
+    outputs: _Outputs = _Outputs([], [])
+    asked: _Asked | None = None  # where the step sends it
+
+
+async def _store(actor: Actor, change: _Change) -> Stored:
+    row, document, step, after = change.row, change.document, change.step, change.after
     today, before = clock.today(), Status(row["status"])
     reason = str((document.get("statusReason") or {}).get("text", ""))
     columns: dict[str, Any] = {
@@ -223,29 +294,27 @@ async def _store(
         if after in ENDED:
             closed = closure_reason(after, coded_reason(document))
             columns |= {"ended_on": today, "closure_reason": closed.value if closed else None}
-    version = row["version"] if expected is None else expected
-    stored = await replace(Task, row["id"], version, document, columns, organization=actor.home)
-    await TaskOutput.delete().where(TaskOutput.task == row["id"])
-    for procedure in dict.fromkeys(outputs(document)):
-        await TaskOutput.insert(TaskOutput(task=row["id"], procedure=procedure))
-    event = step.event.value if step else "update"
-    await _event(actor, row, event, before, after, channel, stored.version, reason)
-    await record(
-        actor,
-        Entry(
-            f"referrals:task:{event}",
-            "Task",
-            row["id"],
-            member=row["member"],
-            counterpart=row["owner"] if row["requester"] == actor.home else row["requester"],
-            detail={"from": before.value, "to": after.value, "version": stored.version, "channel": channel},
-        ),
+    current = {**row, **columns, "version": row["version"] + 1}
+    clocks = of_step(current, before, after, today) if step is not None else of_update(current, today)
+    steps = await duties.prepare(actor, *clocks)
+    stored = await replace(
+        Task, row["id"], row["version"], document, columns, organization=actor.home, expected=change.expected
     )
-    current = {**row, **columns, "version": stored.version}
-    if step is not None:
-        await after_step(actor, current, before, after)
-    else:
-        await after_update(actor, current)
+    for removed in change.outputs.removed:
+        await write("DELETE FROM task_output WHERE id = {}", removed)
+    await add_many("task_output", change.outputs.added)
+    told = await _released(change.asked) if change.asked is not None else []
+    event = step.event.value if step else "update"
+    await _event(actor, current, event, before, after, change.channel, reason)
+    changed = Entry(
+        f"referrals:task:{event}",
+        "Task",
+        row["id"],
+        member=row["member"],
+        counterpart=row["owner"] if row["requester"] == actor.home else row["requester"],
+        detail={"from": before.value, "to": after.value, "version": stored.version, "channel": change.channel},
+    )
+    await steps.write([*told, changed])
     return stored
 
 
@@ -256,22 +325,23 @@ async def _event(
     before: Status | None,
     after: Status,
     channel: str,
-    version: int,
     note: str,
 ) -> None:
-    await ReferralEvent.insert(
-        ReferralEvent(
-            task=row["id"],
-            event=event,
-            from_status=before.value if before else None,
-            to_status=after.value,
-            actor_id=actor.id,
-            actor_name=actor.name,
-            organization=actor.organization,
-            channel=channel,
-            effective_date=clock.today(),
-            recorded_at=clock.now(),
-            task_version=version,
-            note=note or None,
-        )
+    await add(
+        "referral_event",
+        {
+            "id": new_id(),
+            "task": row["id"],
+            "event": event,
+            "from_status": before.value if before else None,
+            "to_status": after.value,
+            "actor_id": actor.id,
+            "actor_name": actor.name,
+            "organization": actor.organization,
+            "channel": channel,
+            "effective_date": clock.today(),
+            "recorded_at": clock.now(),
+            "task_version": row["version"],
+            "note": note or None,
+        },
     )

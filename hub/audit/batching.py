@@ -1,0 +1,113 @@
+"""Entries into the trail. Those of requests that only read share a unit of work, so that many of them cost one COMMIT.
+
+On SQLite the one writer chains entries as it writes them. The chain's head is read inside the transaction, because
+another process may have written since. On PostgreSQL an entry carries only its leaf; the sealer gives it its place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections import deque
+from typing import Any
+
+from hub.audit.rules import GENESIS, link_hash
+from hub.db.engine import add_many, is_sqlite, look_up
+from hub.db.transaction import prompt_unit_of_work
+from hub.kernel.errors import Busy
+from hub.kernel.ids import new_id
+
+Row = dict[str, Any]
+
+MOST_WAITING = 4096  # requests
+_MOST_ROWS = 512  # in one unit of work: more would keep those who write waiting
+
+
+async def add_entries(rows: list[Row]) -> None:
+    """In the caller's unit of work."""
+    await add_many("audit_entry", rows)
+    if is_sqlite():
+        await _chain(rows)
+
+
+_add_prompt = prompt_unit_of_work(add_entries)
+
+
+async def _chain(rows: list[Row]) -> None:
+    found = await look_up("SELECT seq, hash FROM audit_chain ORDER BY seq DESC LIMIT 1")
+    seq, head = (found[0]["seq"], found[0]["hash"]) if found else (0, GENESIS)
+    links = []
+    for row in rows:
+        seq, head = seq + 1, link_hash(head, row["leaf"])
+        links.append({"id": new_id(), "seq": seq, "entry": row["id"], "hash": head})
+    await add_many("audit_chain", links)
+
+
+class _Together:
+    """What waits to be written in one event loop. A task of its own writes it: a request that is cut off takes nothing
+    of the others with it, and the task has no part in anybody's transaction.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.waiting: deque[tuple[list[Row], asyncio.Future[None]]] = deque()
+        self.writing: asyncio.Task[None] | None = None
+
+    def put(self, rows: list[Row]) -> asyncio.Future[None]:
+        if len(self.waiting) >= MOST_WAITING:
+            raise Busy("The hub is busy. Nothing was told; try again.")
+        written = self.loop.create_future()
+        self.waiting.append((rows, written))
+        if self.writing is None:
+            self.writing = self.loop.create_task(self._write(), context=contextvars.Context())
+        return written
+
+    async def _write(self) -> None:
+        try:
+            while self.waiting:
+                await self._write_some()
+        finally:
+            self.writing = None
+
+    async def _write_some(self) -> None:
+        rows: list[Row] = []
+        ends: list[asyncio.Future[None]] = []
+        while self.waiting and (not rows or len(rows) + len(self.waiting[0][0]) <= _MOST_ROWS):
+            more, written = self.waiting.popleft()
+            rows += more
+            ends.append(written)
+        try:
+            await _add_prompt(rows)
+        except BaseException as error:
+            for written in ends:
+                if written.done():
+                    continue  # its client went away
+                if isinstance(error, asyncio.CancelledError):
+                    written.cancel()
+                else:
+                    written.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            for written in ends:
+                if not written.done():
+                    written.set_result(None)
+
+
+class _Here:
+    together: _Together | None = None
+
+
+async def add_with_others(rows: list[Row]) -> None:
+    """Outside a unit of work. Returns when they are committed."""
+    loop, together = asyncio.get_running_loop(), _Here.together
+    if together is None or together.loop is not loop:
+        together = _Here.together = _Together(loop)
+    await together.put(rows)
+
+
+async def all_written() -> None:
+    """Wait for what is under way, so that the database can be closed."""
+    together = _Here.together
+    if together is not None and together.loop is asyncio.get_running_loop() and together.writing is not None:
+        await asyncio.wait([together.writing])
