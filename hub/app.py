@@ -97,7 +97,8 @@ def create_app(
     on_refusal(record_pending)
     modules = pages_of(features)
     static = folder("static")
-    handlers: list[Any] = [health, _static_files(static), *routes]
+    beside = [one for one in routes if getattr(one, "opt", {}).get("api") is True]
+    handlers: list[Any] = [health, _static_files(static), *(one for one in routes if one not in beside)]
     for module in modules:
         handlers += module.ROUTES
     subjects = SubjectPaths(getattr(module, "SUBJECTS", {}) for module in modules)
@@ -114,7 +115,7 @@ def create_app(
         ],
     )
     app = Litestar(
-        route_handlers=[pages, *exchange(settings)],
+        route_handlers=[pages, *exchange(settings), *beside],
         stores={STORE: SessionStore()},
         template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment)),
         exception_handlers={Exception: _face, 404: _face, 500: _face},

@@ -22,6 +22,7 @@ from hub.web.logs import RequestLog
 
 RATE = 2_000  # bytes a second; who is slower than a bad telephone line stands still
 HEAD_BYTES = 65_536  # of a request's address and headers, beyond what came with its first packet
+_KEEP_ALIVE_SECONDS = 75  # longer than what usually stands in front keeps a connection: who sends is who closes
 _SHUTDOWN_SECONDS = 10  # for the answers under way
 _REST_SECONDS = 1  # then, for the rest of a request
 
@@ -137,7 +138,8 @@ class Door(HttpToolsProtocol):
 
     def _look(self) -> None:
         now, unread = self.loop.time(), self.transport.get_write_buffer_size()
-        if self._is_closing or (self._full_until is not None and (now >= self._full_until or unread >= self._unread)):
+        full = self._full_until is not None
+        if (full or self._is_closing) and (unread >= self._unread or now >= (self._full_until or now + 1)):
             self.transport.abort()  # nobody reads what is left
             return
         self._unread, after = unread, self.seconds
@@ -191,6 +193,7 @@ def configured(app: ASGIApp, own: Settings) -> uvicorn.Config:
         access_log=False,  # addresses hold what people searched for; `RequestLog` leaves that out
         server_header=False,
         ws="none",
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
 

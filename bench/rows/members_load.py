@@ -19,7 +19,7 @@ from bench.memory import forget_peak, peak_memory
 from bench.setting import KINDS, NAMES, Bench
 from hub.db.engine import bind, make_engine
 from hub.kernel import clock
-from hub.simulate.loading import Loader, drop, open_loader, prepare
+from hub.simulate.loading import Loader, drop, fill, open_loader, prepare
 from hub.simulate.members import Members
 from hub.simulate.rows import COLUMNS, Rows, empty
 from hub.simulate.rules import Size
@@ -70,8 +70,7 @@ async def here(url: str, count: int) -> dict[str, Any]:
         before = peak_memory()
         began = time.perf_counter()
         await loader.step("members", None, 0)
-        for first, after in _pieces(count, _STEP):
-            await loader.step("members", first, after, _made(members, first, after))
+        await fill(loader, "members", count, _STEP, members.add)
         return {"seconds": time.perf_counter() - began, "grown": peak_memory() - before}
 
 

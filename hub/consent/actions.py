@@ -12,15 +12,18 @@ from hub.consent.queries import names_shown
 from hub.consent.rules import Decision, Ground, may_record
 from hub.consent.tables import Consent
 from hub.db.documents import Stored, bare, insert, replace
-from hub.db.engine import add_many, look_up, write
+from hub.db.engine import add_many, write
+from hub.db.lists import marks, padded
+from hub.db.together import Asked, ask_together
 from hub.db.transaction import unit_of_work
 from hub.kernel import clock
 from hub.kernel.actor import Actor
-from hub.kernel.errors import Forbidden, Invalid, Issue, NotFound
+from hub.kernel.errors import Forbidden, Invalid, Issue
 from hub.kernel.ids import new_id
 from hub.kernel.jsontext import decode
 from hub.members import queries as members
-from hub.members.actions import record_member, settle_claims
+from hub.members.actions import asked_claims, asked_on_file, record_member, settle_claims
+from hub.members.rules import CLAIMED
 from hub.mou import queries as mou
 
 _ENDED = ("inactive", "entered-in-error", "rejected")
@@ -34,25 +37,39 @@ async def record_consent(actor: Actor, document: Mapping[str, Any]) -> Stored:
     if issues:
         raise Invalid("The Consent cannot be taken.", issues=issues)
     said = read(document)
-    member, columns, disclosers, recipients = await _resolve(actor, said)
+    patient = said.patient.removeprefix("Patient/")
+    found, known, claims = await ask_together(
+        members.asked_member(actor, patient), _asked_organizations(said), asked_claims(patient)
+    )
+    if found is None:  # also for one whom the actor's organization does not serve
+        raise Invalid(
+            "The Consent's patient is not on file.",
+            issues=[Issue("Consent.patient", "There is no such Patient here; create it first.", "not-found")],
+        )
+    member, disclosers, recipients = found.id, _named(said.disclosers, known), _named(said.recipients, known)
     await _may_record(actor, member, disclosers, recipients)
-    if columns["status"] == "active":
-        await settle_claims(actor, member, disclosers | recipients)
+    columns = {
+        "member": member,
+        "status": said.status,
+        "given_on": said.given_on,
+        "from_date": said.from_date,
+        "until_date": said.until_date,
+        "revoked_at": None,
+    }
+    told = await settle_claims(member, disclosers | recipients, claims) if said.status == "active" else []
     stored = await insert(Consent, document, {**columns, "recorder": actor.home}, organization=actor.home)
     parties = sorted(disclosers | recipients)
     await add_many("consent_party", [{"id": new_id(), "consent": stored.id, "organization": one} for one in parties])
     await add_many("consent_grant", _grants(stored.id, member, said, disclosers, recipients))
-    await record(
-        actor,
-        Entry(
-            "consent:consent:record",
-            "Consent",
-            stored.id,
-            member=member,
-            basis="recorded by a party that may record it",
-            detail={"status": columns["status"], "disclosers": sorted(disclosers), "recipients": sorted(recipients)},
-        ),
+    entry = Entry(
+        "consent:consent:record",
+        "Consent",
+        stored.id,
+        member=member,
+        basis="recorded by a party that may record it",
+        detail={"status": said.status, "disclosers": sorted(disclosers), "recipients": sorted(recipients)},
     )
+    await record_many(actor, [*told, entry])
     return stored
 
 
@@ -118,40 +135,36 @@ def _content(document: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in bare(document).items() if k != "status"}
 
 
-async def _resolve(actor: Actor, said: Read) -> tuple[str, dict[str, Any], frozenset[str], frozenset[str]]:
-    try:
-        member = (await members.member(actor, said.patient.removeprefix("Patient/"))).id
-    except NotFound:  # also for one whom the actor's organization does not serve
-        raise Invalid(
-            "The Consent's patient is not on file.",
-            issues=[Issue("Consent.patient", "There is no such Patient here; create it first.", "not-found")],
-        ) from None
-    columns = {
-        "member": member,
-        "status": said.status,
-        "given_on": said.given_on,
-        "from_date": said.from_date,
-        "until_date": said.until_date,
-        "revoked_at": None,
-    }
-    return member, columns, await _organizations(said.disclosers), await _organizations(said.recipients)
+def _ids(references: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(one.removeprefix("Organization/") for one in references)
 
 
-async def _organizations(references: tuple[str, ...]) -> frozenset[str]:
-    named = {reference.removeprefix("Organization/") for reference in references}
-    marks = ", ".join("{}" for _ in named)
-    rows = await look_up(f"SELECT id FROM organization WHERE id IN ({marks})", *named) if named else []
-    if len(rows) < len(named):
+def _asked_organizations(said: Read) -> Asked[frozenset[str]]:
+    """Of the organizations that it names, those that the hub knows."""
+    named = padded(sorted(_ids(said.disclosers + said.recipients))) or [""]
+    return Asked(
+        f"SELECT id FROM organization WHERE id IN ({marks(named)})",
+        named,
+        lambda rows: frozenset(r["id"] for r in rows),
+    )
+
+
+def _named(references: tuple[str, ...], known: frozenset[str]) -> frozenset[str]:
+    ids = _ids(references)
+    if not ids <= known:
         raise Invalid(
             "The Consent names an organization that the hub does not know.",
             issues=[Issue("Consent.provision.actor", "Name organizations of this hub: Organization/id.", "not-found")],
         )
-    return frozenset(named)
+    return ids
 
 
 async def _may_record(actor: Actor, member: str, disclosers: frozenset[str], recipients: frozenset[str]) -> None:
+    if may_record(actor.home, disclosers, recipients, frozenset()):
+        return
+    today = clock.today()
     collects_for = frozenset(
-        [d for d in disclosers if d == actor.home or await mou.collects_for_both(actor.home, d, clock.today())]
+        [one for one in disclosers if one == actor.home or await mou.collects_for_both(actor.home, one, today)]
     )
     if may_record(actor.home, disclosers, recipients, collects_for):
         return
@@ -198,24 +211,32 @@ def _grants(
 @unit_of_work
 async def receive_patient(actor: Actor, document: Mapping[str, Any]) -> Stored:
     """A Patient that a partner's system sends: only from one with an executed MOU in force."""
-    await require_some_agreement(actor, "Patient")
-    stored = await record_member(actor, document)
-    if not stored.created and await look_up(
-        "SELECT id FROM consent_grant WHERE member = {} AND (discloser = {} OR recipient = {}) LIMIT 1",
-        stored.id,
-        actor.home,
-        actor.home,
-    ):
-        await settle_claims(actor, stored.id, {actor.home})
+    agreed, found = await ask_together(mou.asked_any(actor.home, clock.today()), asked_on_file(actor, document))
+    if not agreed:
+        raise _no_agreement(actor, "Patient")
+    stored = await record_member(actor, document, found=found)
+    if not stored.created and found[0]["relation"] in (None, CLAIMED):
+        named, claims = await ask_together(_asked_grants(stored.id, actor.home), asked_claims(stored.id))
+        if named:
+            await record_many(actor, await settle_claims(stored.id, {actor.home}, claims))
     return stored
+
+
+def _asked_grants(member: str, organization: str) -> Asked[bool]:
+    """Whether any consent of the member's names the organization."""
+    sql = "SELECT id FROM consent_grant WHERE member = {} AND (discloser = {} OR recipient = {}) LIMIT 1"
+    return Asked(sql, [member, organization, organization], bool)
 
 
 async def require_some_agreement(actor: Actor, resource_type: str) -> None:
     """Raise `Forbidden` unless the actor's organization has any executed MOU in force today."""
-    if await mou.any_in_force(actor.home, clock.today()):
-        return
+    if not await mou.any_in_force(actor.home, clock.today()):
+        raise _no_agreement(actor, resource_type)
+
+
+def _no_agreement(actor: Actor, resource_type: str) -> Forbidden:
     decision = Decision(False, "Your organization has no executed MOU in force today.", Ground.AUTHORITY)
-    raise refusal(actor, decision, resource_type)
+    return refusal(actor, decision, resource_type)
 
 
 def refusal(

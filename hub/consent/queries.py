@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from hub.consent.document import read
 from hub.consent.elements import Content, content_of, elements_of, labels_of
-from hub.consent.rules import CARE, OWN, Decision, Facts, Grant, Question, decide, in_force
+from hub.consent.rules import CARE, OWN, Decision, Facts, Grant, Ground, Question, decide, in_force
 from hub.db.engine import fetch
 from hub.db.lists import marks, padded
 from hub.db.together import Asked, Rows, ask_together
@@ -81,19 +81,18 @@ def _asked(recipient: str, of: list[str], by: list[str], on: date) -> Asked[Know
 
 def _known(recipient: str, rows: Rows) -> Known:
     since: dict[str, tuple[Any, str]] = {}
-    agreements: dict[str, tuple[str, frozenset[DataElement]]] = {}
+    terms: dict[str, frozenset[DataElement]] = {}
     grants: dict[tuple[str, str], tuple[Grant, ...]] = {}
     for row in rows:
-        member, discloser, basis = row["member"], row["discloser"], row["basis"]
+        member, discloser, basis, start = row["member"], row["discloser"], row["basis"], row["from_date"]
         if member is not None:
-            grant = Grant(
-                basis, discloser, recipient, row["purpose"], _labels(row["listed"]), row["from_date"], row["until_date"]
-            )
+            grant = Grant(basis, discloser, recipient, row["purpose"], _labels(row["listed"]), start, row["until_date"])
             grants[member, discloser] = (*grants.get((member, discloser), ()), grant)
-        elif discloser not in since or mou.governs((row["from_date"], basis), since[discloser]):
-            since[discloser] = row["from_date"], basis
-            agreements[discloser] = basis, mou.elements_in(row["listed"])
-    return Known(agreements, grants)
+            continue
+        terms[discloser] = terms.get(discloser, NOTHING.terms) | mou.elements_in(row["listed"])
+        if start is not None and (discloser not in since or mou.governs((start, basis), since[discloser])):
+            since[discloser] = start, basis
+    return Known({one: (since[one][1], terms[one]) for one in since}, grants)
 
 
 @lru_cache(maxsize=1024)
@@ -108,7 +107,14 @@ def asked_facts(member: str, discloser: str, recipient: str, on: date) -> Asked[
 
 
 async def facts(member: str, discloser: str, recipient: str, on: date) -> Facts:
-    return (await ask_together(asked_facts(member, discloser, recipient, on)))[0]
+    (found,) = await ask_together(asked_facts(member, discloser, recipient, on))
+    return found if found.agreement is not None else await _without_terms(discloser, recipient, on)
+
+
+async def _without_terms(discloser: str, recipient: str, on: date) -> Facts:
+    """Where no term leads to an MOU, there may be one that shares nothing this way: a refusal tells the two apart."""
+    agreement = await mou.agreement_in_force(discloser, recipient, on)
+    return replace(NOTHING, agreement=agreement.id) if agreement else NOTHING
 
 
 def _asking(discloser: str, recipient: str, content: Content, on: date, loop: bool) -> Question:
@@ -165,14 +171,16 @@ async def may_release(
     today = clock.today()
     asked = question(discloser, recipient, documents, on=today, loop=loop)
     decision = decide(asked, known or await facts(member, discloser, recipient, today))
-    return await _or_then(asked, decision, on)
+    return decision if decision.permitted else await _refused(asked, decision, on)
 
 
-async def _or_then(asked: Question, decision: Decision, on: date | None) -> Decision:
+async def _refused(asked: Question, decision: Decision, on: date | None) -> Decision:
     """Today's MOU and consents decide. What closes a loop may also go under the terms of its own day, so that a loop
     can be closed after its MOU has ended; nothing else goes back in time.
     """
-    if decision.permitted or not asked.loop or on is None or on >= asked.on:
+    if decision.failed is Ground.AUTHORITY:
+        decision = decide(asked, await _without_terms(asked.discloser, asked.recipient, asked.on))
+    if not asked.loop or on is None or on >= asked.on:
         return decision
     agreement = await mou.agreement_of_terms(asked.discloser, asked.recipient, on)
     terms = await mou.terms(asked.discloser, asked.recipient, on) if agreement else frozenset()
@@ -217,7 +225,9 @@ async def permit(actor: Actor, rows: Iterable[dict[str, Any]], asks: Iterable[As
             if asked is None:
                 asked = _asking(discloser, recipient, content, today, loop)
                 questions[discloser, content, loop] = asked
-            decision = await _or_then(asked, decide(asked, on_record.facts(member, discloser)), on)
+            decision = decide(asked, on_record.facts(member, discloser))
+            if not decision.permitted:
+                decision = await _refused(asked, decision, on)
         else:
             continue
         if decision.permitted:

@@ -33,7 +33,7 @@ class Pool:
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._url, self._size = url, size
-        self._wait_seconds, self._statement_seconds = wait_seconds, statement_seconds
+        self.wait_seconds, self._statement_seconds = wait_seconds, statement_seconds
         self._open = 0  # opened, or being opened
         self._free: list[Connection] = []  # the last one given back is the next one taken: its caches are warm
         self.taken: set[Connection] = set()
@@ -69,7 +69,7 @@ class Pool:
         """Wait for a connection, or (None) for leave to open one."""
         waiter: asyncio.Future[Connection | None] = self._loop.create_future()
         self._waiting.append(waiter)
-        timer = self._loop.call_later(self._wait_seconds, _give_up, waiter)
+        timer = self._loop.call_later(self.wait_seconds, _give_up, waiter)
         try:
             return await waiter
         except BaseException:
@@ -83,7 +83,7 @@ class Pool:
         try:
             connection = await asyncpg.connect(
                 self._url,
-                timeout=self._wait_seconds,
+                timeout=self.wait_seconds,
                 command_timeout=self._statement_seconds,
                 statement_cache_size=STATEMENTS,
                 max_cached_statement_lifetime=0,
@@ -120,14 +120,15 @@ class Pool:
         else:
             self._free.append(connection)
 
-    async def clean(self, connection: Connection) -> None:
+    async def clean(self, connection: Connection, error: BaseException | None) -> None:
         """Give back a connection whatever is under way on it. It is not in doubt afterwards, or it is closed; a caller
-        that is cancelled meanwhile changes nothing about that.
+        that is cancelled meanwhile changes nothing about that. Who has waited in vain already need not wait for this.
         """
         task = self._loop.create_task(self._clean(connection))
         self._cleaning.add(task)
         task.add_done_callback(self._cleaning.discard)
-        await asyncio.shield(task)
+        if not isinstance(error, TimeoutError):
+            await asyncio.shield(task)
 
     async def _clean(self, connection: Connection) -> None:
         try:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -33,21 +33,22 @@ _TYPES = """SELECT attname, format_type(atttypid, NULL) AS type FROM pg_attribut
 class PooledPostgresTransaction(PostgresTransaction):
     """A unit of work. Tasks that share it take turns on its one connection."""
 
-    __slots__ = ("_begun", "_doubtful", "_pool", "_queue", "_turn", "ended")
+    __slots__ = ("_begun", "_cut_off", "_pool", "_queue", "_turn", "ended")
 
     engine: PooledPostgresEngine
     connection: Connection | None
+    _parent: PooledPostgresTransaction | None
 
     def __init__(self, engine: PooledPostgresEngine, allow_nested: bool = True) -> None:
         super().__init__(engine, allow_nested)
         self.connection = None
         self.ended = False
         self._begun = False
-        self._doubtful = False  # a statement was cut off
+        self._cut_off: BaseException | None = None  # why a statement has no answer
         self._queue = Queue()
         self._turn = asyncio.Lock()
 
-    async def __aenter__(self) -> PostgresTransaction:
+    async def __aenter__(self) -> PooledPostgresTransaction:
         if self._parent is not None:
             return self._parent
         self.context = self.engine.current_transaction.set(self)
@@ -63,7 +64,8 @@ class PooledPostgresTransaction(PostgresTransaction):
                     await self._finish()
         finally:
             self.ended = True
-            self.engine.current_transaction.reset(self.context)
+            with suppress(ValueError):  # an async generator may be closed in another context
+                self.engine.current_transaction.reset(self.context)
             await self._give_back()
         return False
 
@@ -101,8 +103,8 @@ class PooledPostgresTransaction(PostgresTransaction):
                 yield self.connection
             except asyncpg.PostgresError:
                 raise
-            except BaseException:
-                self._doubtful = True
+            except BaseException as error:
+                self._cut_off = error
                 raise
 
     async def _make_room(self) -> None:
@@ -123,8 +125,8 @@ class PooledPostgresTransaction(PostgresTransaction):
             return await connection.fetch(sql, *args)  # type: ignore[no-any-return]
         except asyncpg.PostgresError:
             raise  # said by the server: it waits for the next statement
-        except BaseException:
-            self._doubtful = True
+        except BaseException as error:
+            self._cut_off = error
             raise
 
     async def _execute(self, command: str) -> str:
@@ -133,8 +135,8 @@ class PooledPostgresTransaction(PostgresTransaction):
             return await connection.execute(command)  # type: ignore[no-any-return]
         except asyncpg.PostgresError:
             raise
-        except BaseException:
-            self._doubtful = True
+        except BaseException as error:
+            self._cut_off = error
             raise
 
     async def _begin(self) -> None:
@@ -174,8 +176,8 @@ class PooledPostgresTransaction(PostgresTransaction):
             return
         if self._turn.locked():  # somebody is still at it, and we were told to stop waiting for them
             connection.terminate()
-        if self._doubtful or connection.is_in_transaction():
-            await self._pool.clean(connection)
+        if self._cut_off is not None or connection.is_in_transaction():
+            await self._pool.clean(connection, self._cut_off)
         else:
             self._pool.release(connection)
 
@@ -311,8 +313,8 @@ class PooledPostgresEngine(PostgresEngine):
         connection = await pool.acquire()
         try:
             yield connection
-        except BaseException:
-            await pool.clean(connection)
+        except BaseException as error:
+            await pool.clean(connection, error)
             raise
         pool.release(connection)
 
@@ -331,7 +333,7 @@ class PooledPostgresEngine(PostgresEngine):
                     raise
             except BaseException as error:
                 lost = connection.is_closed()
-                await pool.clean(connection)
+                await pool.clean(connection, error)
                 if not (again and lost and isinstance(error, Exception)):
                     raise
             else:
@@ -353,7 +355,10 @@ class PooledPostgresEngine(PostgresEngine):
         await (self.alone(sql, args) if transaction is None else transaction.write(sql, args))
 
     async def add_many(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        transaction: Any
+        transaction = self.current_transaction.get()
+        if transaction is not None:
+            await transaction.add_many(table, columns, rows)
+            return
         async with self.transaction() as transaction:
             await transaction.add_many(table, columns, rows)
 

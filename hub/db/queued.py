@@ -65,9 +65,10 @@ class _Rows:
     rows: list[Sequence[Any]]
 
     def sent(self, types: Types) -> list[Sent]:
-        casts = tuple(types.get(column, "[]") for column in self.columns)
-        if len(self.rows) > 1 and not any(cast.endswith("[]") for cast in casts):  # unnest would flatten an array
-            return [(insert_many_sql(self.table, self.columns, casts), list(zip(*self.rows, strict=True)))]
+        if len(self.rows) > 1:
+            casts = tuple([types.get(column, "[]") for column in self.columns])
+            if not any(cast.endswith("[]") for cast in casts):  # unnest would flatten an array
+                return [(insert_many_sql(self.table, self.columns, casts), list(zip(*self.rows, strict=True)))]
         return [(insert_sql(self.table, self.columns), row) for row in self.rows]
 
 

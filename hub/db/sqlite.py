@@ -47,7 +47,7 @@ def _instant(stored: bytes) -> datetime:
 
 sqlite3.register_adapter(datetime, _utc_text)
 # Piccolo's own take ten times as long: they go by way of Decimal, and through several calls.
-sqlite3.register_converter("INTEGER", int)
+sqlite3.converters.pop("INTEGER", None)  # SQLite gives an int by itself, for nothing
 sqlite3.register_converter("BOOLEAN", b"1".__eq__)
 sqlite3.register_converter("TIMESTAMPTZ", _instant)
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from operator import itemgetter
 from typing import Any
 
 from hub.audit.actions import Entry, record_many
-from hub.db.engine import add_many, look_up, write
+from hub.db.engine import add_many, write
+from hub.db.together import Asked, Rows, ask_together
 from hub.duties import rules
-from hub.duties.queries import RuleRow, Terms, UnknownRule, responsible_position, terms_of
+from hub.duties.queries import RuleRow, Terms, UnknownRule, asked_terms, responsible_position
 from hub.duties.rule_actions import ensure_rules
 from hub.duties.rules import AGENDA, ESCALATE, NOT_BEFORE, Event, State
 from hub.kernel import clock
@@ -48,6 +50,11 @@ class Owed:
     @property
     def unique_key(self) -> str:
         return "|".join((self.rule, *self.subject, self.period or "", self.organization))
+
+    @property
+    def asked(self) -> Asked[Terms | None]:
+        first = min(self.start, self.due_on or self.start)
+        return asked_terms(self.rule, self.unique_key, self.organization, self.start, first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +103,28 @@ _END = (
 )
 
 
-async def prepare(actor: Actor, ended: Sequence[Ended] = (), opened: Sequence[Owed] = ()) -> Steps:
-    """Read what these steps need. What was opened before is left out."""
+async def prepare(
+    actor: Actor, ended: Sequence[Ended] = (), opened: Sequence[Owed] = (), known: Sequence[Any] | None = None
+) -> Steps:
+    """Read what these steps need, unless the caller did (`known`: the answers to `asked`). What was opened before is
+    left out.
+    """
+    if known is None:
+        known = await ask_together(*asked(ended, opened))
     steps = Steps(actor)
-    for end in ended:
-        await _end(steps, end)
-    for owed in opened:
-        await _open(steps, owed)
+    for end, rows in zip(ended, known, strict=False):
+        _end(steps, end, rows)
+    for owed, terms in zip(opened, known[len(ended) :], strict=True):
+        _open(steps, owed, await _whole(owed, terms))
     return steps
 
 
-async def _open(steps: Steps, owed: Owed) -> None:
-    terms = await _terms(owed)
+def asked(ended: Sequence[Ended] = (), opened: Sequence[Owed] = ()) -> list[Asked[Any]]:
+    """What `prepare` asks, for a caller who asks more than that together."""
+    return [*map(_asked_open, ended), *(one.asked for one in opened)]
+
+
+def _open(steps: Steps, owed: Owed, terms: Terms) -> None:
     if terms.opened:
         return
     row, of, holidays = terms.rules[owed.rule], terms.rules.get, terms.holidays
@@ -143,14 +160,11 @@ async def _open(steps: Steps, owed: Owed) -> None:
     steps.taken({**duty, "authority": row.authority}, Event.OPENED, owed.start, owed.why)
 
 
-async def _terms(owed: Owed) -> Terms:
+async def _whole(owed: Owed, terms: Terms | None) -> Terms:
     """A database that has no rule at all gets the first ones."""
-    first = min(owed.start, owed.due_on or owed.start)
-    asked = (owed.rule, owed.unique_key, owed.organization, owed.start, first)
-    terms = await terms_of(*asked)
     if terms is not None and owed.rule not in terms.rules:
         await ensure_rules()
-        terms = await terms_of(*asked)
+        (terms,) = await ask_together(owed.asked)
     if terms is None:
         raise NotFound("There is no such organization.")
     if owed.rule not in terms.rules:
@@ -175,12 +189,16 @@ _OPEN = (
 )
 
 
-async def _end(steps: Steps, end: Ended) -> None:
+def _asked_open(end: Ended) -> Asked[Rows]:
     wanted = {"rule": end.rule, "organization": end.organization, "period": end.period}
     given = {column: value for column, value in wanted.items() if value is not None}
     narrowed = "".join(f" AND {column} = {{}}" for column in given)
+    return Asked(f"{_OPEN}{narrowed}", [*end.subject, *given.values()], lambda rows: sorted(rows, key=itemgetter("id")))
+
+
+def _end(steps: Steps, end: Ended, rows: Rows) -> None:
     done = {arguments[-2] for arguments in steps.ended}  # by an earlier one of the same steps
-    for row in await look_up(f"{_OPEN}{narrowed} ORDER BY id", *end.subject, *given.values()):
+    for row in rows:
         if row["id"] in done:
             continue
         event, version = end.event or rules.settled_as(row["due_on"], end.on), row["version"]

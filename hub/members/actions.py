@@ -10,19 +10,33 @@ from typing import Any
 from hub.audit.actions import Entry, Pending, record, record_many
 from hub.db.documents import Stored, insert, replace
 from hub.db.engine import add, look_up, write
+from hub.db.together import Asked, Rows, ask_together
 from hub.db.transaction import unit_of_work
 from hub.kernel import clock
 from hub.kernel.actor import Actor, OrganizationKind
 from hub.kernel.errors import Invalid, Issue, NotFound
 from hub.kernel.ids import new_id
-from hub.members.document import check, project
+from hub.members.document import check, cin_of, project
 from hub.members.rules import CLAIMED, fold
 from hub.members.tables import Member
 
 
+def asked_on_file(actor: Actor, document: Mapping[str, Any]) -> Asked[Rows]:
+    """Whoever is on file with the Patient's CIN, and how the actor's organization serves them."""
+    return Asked(
+        "SELECT m.id, m.version, m.updated_at, m.document, m.family, m.birth_date, mo.id AS serving, mo.relation "
+        "FROM member m LEFT JOIN member_organization mo ON mo.member = m.id AND mo.organization = {} "
+        "AND mo.until_date IS NULL WHERE m.cin = {}",
+        [actor.home, cin_of(document) or ""],
+        list,
+    )
+
+
 @unit_of_work
-async def record_member(actor: Actor, document: Mapping[str, Any], case_number: str | None = None) -> Stored:
-    """Store a Patient, or find the one with the same CIN.
+async def record_member(
+    actor: Actor, document: Mapping[str, Any], case_number: str | None = None, *, found: Rows | None = None
+) -> Stored:
+    """Store a Patient, or find the one with the same CIN (`found`: the answer to `asked_on_file`, if asked already).
 
     Raises `Invalid` where the CIN is on file for somebody with another name or birth date: a person must look.
     """
@@ -31,13 +45,8 @@ async def record_member(actor: Actor, document: Mapping[str, Any], case_number: 
     if issues:
         raise Invalid("The Patient cannot be taken.", issues=issues)
     columns = project(document)
-    found = await look_up(
-        "SELECT m.id, m.version, m.updated_at, m.document, m.family, m.birth_date, mo.id AS serving, mo.relation "
-        "FROM member m LEFT JOIN member_organization mo ON mo.member = m.id AND mo.organization = {} "
-        "AND mo.until_date IS NULL WHERE m.cin = {}",
-        actor.home,
-        columns["cin"],
-    )
+    if found is None:
+        (found,) = await ask_together(asked_on_file(actor, document))
     if not found:
         stored = await insert(Member, document, {**columns, "case_number": case_number}, organization=actor.home)
         told = await begin_to_serve(stored.id, actor.home, relation_of(actor), None)
@@ -105,21 +114,28 @@ async def begin_to_serve(
     return [Entry("members:member:serve", "Patient", member, member=member, detail=detail)]
 
 
-@unit_of_work
-async def settle_claims(actor: Actor, member: str, organizations: Collection[str]) -> None:
-    """Those of the organizations that claimed to serve the member do: the member's own consent names them."""
-    claims = await look_up(
+def asked_claims(member: str) -> Asked[Rows]:
+    """Those that only claim to serve the member."""
+    return Asked(
         "SELECT mo.id, mo.relation, mo.organization, o.kind FROM member_organization mo "
         "JOIN organization o ON o.id = mo.organization "
-        "WHERE mo.member = {} AND mo.relation = {} AND mo.until_date IS NULL ORDER BY mo.id",
-        member,
-        CLAIMED,
+        "WHERE mo.member = {} AND mo.relation = {} AND mo.until_date IS NULL",
+        [member, CLAIMED],
+        list,
     )
+
+
+async def settle_claims(member: str, organizations: Collection[str], claims: Rows) -> list[Entry]:
+    """Those of the organizations that claimed to serve the member do: the member's own consent names them.
+
+    Returns what the caller records.
+    """
+    told: list[Entry] = []
     for row in claims:
         if row["organization"] in organizations:
             now = Serving(row["id"], row["relation"])
-            told = await begin_to_serve(member, row["organization"], relation_of_kind(row["kind"]), now)
-            await record_many(actor, told)
+            told += await begin_to_serve(member, row["organization"], relation_of_kind(row["kind"]), now)
+    return told
 
 
 @unit_of_work

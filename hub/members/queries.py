@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from hub.db.engine import fetch, look_up
+from hub.db.engine import fetch
+from hub.db.together import Asked, ask_together
 from hub.kernel.actor import Actor
 from hub.kernel.errors import NotFound
 from hub.members.rules import CLAIMED, fold, normal_cin
@@ -38,13 +39,22 @@ _SERVED = """EXISTS (SELECT 1 FROM member_organization mo WHERE mo.member = r.id
 _COLUMNS = "r.id, r.cin, r.given, r.family, r.birth_date, r.case_number, r.source"
 
 
+def asked_member(actor: Actor, member_id: str) -> Asked[MemberRow | None]:
+    """None also for a member whom the asker may not know of."""
+    actor.require("member.read")
+    return Asked(
+        f"SELECT {_COLUMNS} FROM member r WHERE r.id = {{}} AND {_SERVED}",
+        [member_id, actor.home],
+        lambda rows: MemberRow(**rows[0]) if rows else None,
+    )
+
+
 async def member(actor: Actor, member_id: str) -> MemberRow:
     """Raises `NotFound` also for a member whom the asker may not know of."""
-    actor.require("member.read")
-    rows = await look_up(f"SELECT {_COLUMNS} FROM member r WHERE r.id = {{}} AND {_SERVED}", member_id, actor.home)
-    if not rows:
+    (found,) = await ask_together(asked_member(actor, member_id))
+    if found is None:
         raise NotFound("There is no such member among those whom your organization serves.")
-    return MemberRow(**rows[0])
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from hub.kernel import clock
 from hub.kernel.actor import HUB
 from hub.kernel.jsontext import decode, encode
 from hub.simulate.accounts import Ways, ways
-from hub.simulate.loading import OWN, Loader, drop, open_loader, prepare, remake
+from hub.simulate.loading import OWN, Loader, Told, drop, fill, open_loader, prepare, remake
 from hub.simulate.meetings import meetings
 from hub.simulate.members import Members
 from hub.simulate.mous import agreements
@@ -33,9 +33,6 @@ _ELSEWHERE = "choose another, empty database (HUB_DATABASE_URL) or data folder (
 BEGUN, BUILT = "simulate:state:begin", "simulate:state:build"
 MEMBERS, REFERRALS = 2_000, 500  # in one step: some megabytes
 _SAYS_NOTHING = {"rule_version", "holiday", "audit_chain", "audit_seal", "audit_lease"}  # `hub migrate` enters them
-
-Told = Callable[[str, int, int], None]
-"""Called with a stage's name, how much of it is done, and how much there is."""
 
 
 class Refused(Exception):
@@ -144,7 +141,7 @@ class _Builder:
         await self._fill("consents", self.size.members, MEMBERS, done, members.add_consents)
         referrals = Referrals(world, Stories(world, members), await self._versions())
         await self._fill("referrals", self.size.referrals, REFERRALS, done, referrals.add)
-        await remake(self.loader, lambda at, total: self.told("indexes", at, total))
+        await remake(self.loader, self.told)
         await record(HUB, Entry(BUILT, "State", detail=self.size.told))
         await self.loader.step("finished", None, 1)
         await self.loader.settle()
@@ -180,12 +177,4 @@ class _Builder:
     ) -> None:
         if stage not in done:
             await self.loader.step(stage, None, 0)
-        at = done.get(stage, 0)
-        self.told(stage, at, count)
-        while at < count:
-            after, rows = min(at + chunk, count), empty()
-            for number in range(at, after):
-                add(rows, number)
-            await self.loader.step(stage, at, after, rows)
-            at = after
-            self.told(stage, at, count)
+        await fill(self.loader, stage, count, chunk, add, at=done.get(stage, 0), told=self.told)

@@ -18,8 +18,8 @@ from hub.audit.keys import Keys
 from hub.audit.sealing import Sealer
 from hub.db.engine import make_engine
 from hub.settings import Settings
-from hub.simulate.build import Refused, State, Told, build_state
-from hub.simulate.loading import SomebodyElse
+from hub.simulate.build import Refused, State, build_state
+from hub.simulate.loading import SomebodyElse, Told
 
 _SAY_EVERY = 5  # seconds, where nobody looks at a bar
 

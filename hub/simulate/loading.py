@@ -9,8 +9,9 @@ it is made again as it was.
 from __future__ import annotations
 
 import asyncio
+import gc
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,13 +19,16 @@ import asyncpg
 
 from hub.db.engine import Engine
 from hub.db.sqlite import PooledSQLiteEngine
-from hub.simulate.rows import BULK, COLUMNS, Row, Rows
+from hub.simulate.rows import BULK, COLUMNS, Row, Rows, empty
 
 _NOTES = (
     "CREATE TABLE IF NOT EXISTS simulation (stage VARCHAR(64) PRIMARY KEY, done BIGINT NOT NULL, told TEXT)",
     "CREATE TABLE IF NOT EXISTS simulation_dropped (place INTEGER PRIMARY KEY, remake TEXT NOT NULL)",
 )
 OWN = ("simulation", "simulation_dropped")
+
+Told = Callable[[str, int, int], None]
+"""Called with a stage's name, how much of it is done, and how much there is."""
 
 
 class SomebodyElse(Exception):
@@ -88,13 +92,34 @@ async def drop(loader: Loader) -> None:
     await loader.step("dropped", None, 1, statements=[*kept, *(removal for removal, _ in found)])
 
 
-async def remake(loader: Loader, told: Any) -> None:
+async def fill(
+    loader: Loader, stage: str, count: int, chunk: int, add: Callable[[Rows, int], Any], *, at: int = 0,
+    told: Told = lambda *_: None,
+) -> None:  # fmt: skip
+    """Make and write what a stage still lacks, step by step."""
+    told(stage, at, count)
+    collects = gc.isenabled()
+    gc.disable()  # rows hold nothing but texts: looking through them for cycles would take a fifth of the time
+    try:
+        while at < count:
+            after, rows = min(at + chunk, count), empty()
+            for number in range(at, after):
+                add(rows, number)
+            await loader.step(stage, at, after, rows)
+            at = after
+            told(stage, at, count)
+    finally:
+        if collects:
+            gc.enable()
+
+
+async def remake(loader: Loader, told: Told) -> None:
     """Make again what was dropped, one after another: each is a transaction of its own."""
     waiting = await loader.fetch("SELECT place, remake FROM simulation_dropped ORDER BY place")
     for number, (place, statement) in enumerate(waiting):
-        told(number, len(waiting))
+        told("indexes", number, len(waiting))
         await loader.step("", None, 0, statements=[statement, f"DELETE FROM simulation_dropped WHERE place = {place}"])
-    told(len(waiting), len(waiting))
+    told("indexes", len(waiting), len(waiting))
 
 
 def _quoted(text: str) -> str:

@@ -5,6 +5,7 @@ A member is known by a number. Eleven of twenty take part in referrals and have 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from datetime import date
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from hub.demo.names import LIKELY, ORIGINS, STREETS
 from hub.members.document import patient
 from hub.members.rules import CLAIMED, fold
 from hub.simulate.rows import Rows
-from hub.simulate.rules import Moment, ids, mix, slots, stream
+from hub.simulate.rules import Moment, ids, mix, more_of, slots, stream
 from hub.simulate.templates import Gaps, Template, gap
 from hub.simulate.world import Pair, Side, World
 
@@ -21,6 +22,7 @@ AT_START = 90  # days before the first quarter in which the first members are re
 _FIRST = 0.6  # share of them
 _AREAS = (209, 213, 310, 323, 408, 415, 510, 530, 559, 562, 619, 626, 650, 661, 707, 714, 760, 805, 818, 831, 858, 909,
           916, 925, 949, 951)  # fmt: skip
+_STREETS = [f" {STREETS[place % len(STREETS)]}" for place in range(16)]
 _FORM = "ASCMI form, AB 133"
 _LABELS = ("PSY", "ETH", "PSY", "HIV")
 
@@ -69,8 +71,7 @@ class Members:
     def __init__(self, world: World) -> None:
         seed = world.size.seed
         self._world, self._days, self._count = world, world.days, world.size.members
-        self._seed, self._more = stream(seed, "member"), stream(seed, "person")
-        self._consent_seed = stream(seed, "consent")
+        self._seed, self._consent_seed = stream(seed, "member"), stream(seed, "consent")
         self._id, self._version_id, self._served_id = ids(seed, "member"), ids(seed, "memberv"), ids(seed, "served")
         self._consent_id, self._consent_version = ids(seed, "consent"), ids(seed, "consentv")
         self._party_id, self._grant_id = ids(seed, "consentp"), ids(seed, "grant")
@@ -83,10 +84,30 @@ class Members:
         last = world.size.today.toordinal()  # somebody's age in days is a place in the list
         self._births = [date.fromordinal(last - age).isoformat() for age in range(max(self._ages) + 3_000)]
         self._patients = (_patient(False), _patient(True))
+        self._phones = [f"+1{area}555{100 + line:04d}" for area in _AREAS for line in range(100)]  # kept for stories
         self._forms: dict[tuple[object, ...], Template] = {}
+        self._sides = [(p.county.id, p.plan.id, f" Street, {p.county.name}, CA") for p in world.executed]
+        self._recorded_days, self._recorded_first = self._days_of_recording()
+
+    def _days_of_recording(self) -> tuple[list[int], list[int]]:
+        """The days on which members are recorded, and the first member of each."""
+        found, firsts, index = [self._recorded_on(0)], [0], 0
+        while self._recorded_on(self._count - 1) > found[-1]:
+            step = 1 << (self._count.bit_length())
+            while step:  # the last of the same day
+                if index + step < self._count and self._recorded_on(index + step) == found[-1]:
+                    index += step
+                step >>= 1
+            index += 1
+            found.append(self._recorded_on(index))
+            firsts.append(index)
+        return found, firsts
 
     def recorded_on(self, index: int) -> int:
         """The day: three of five before the first quarter, the others since."""
+        return self._recorded_days[bisect_right(self._recorded_first, index) - 1]
+
+    def _recorded_on(self, index: int) -> int:
         share = index / self._count
         if share < _FIRST:
             return self._days.on_or_before(self._days.first - 1 - int(AT_START * (1 - share / _FIRST)))
@@ -146,46 +167,56 @@ class Members:
 
     def add(self, rows: Rows, index: int) -> None:
         """The member's rows, without those of the consents."""
-        h, more, days = mix(self._seed, index), mix(self._more, index), self._days
-        place = self._pairs[h & 0xFFFF]
-        pair = self._world.executed[place]
-        at = self._recorded(index, h)
-        row_id = self._id(at.ids, index)
+        h, days = mix(self._seed, index), self._days
+        more = more_of(h)
+        place, a, b = self._pairs[h & 0xFFFF], more & 0x3FFF_FFFF, more >> 30
+        county, plan, where = self._sides[place]
+        on = self.recorded_on(index)
+        begins, at_fhir, at = days.stamp(on, (h >> 48) % 25_000, h >> 34 & 511)
+        row_id = self._id(begins, index)
         given, family, key, language, given_json = self._names[h >> 16 & 0x3FFF]
-        born = self._births[self._ages[more & 0xFF] + (more >> 8) % 3_000]
-        cin = f"0{(index * 7_368_787 + 4_157_563) % 10_000_000:07d}{'ACDEFGHM'[more >> 60 & 7]}"
-        address = f"{10 + (more >> 20) % 9890} {STREETS[(more >> 34) % len(STREETS)]} Street, {pair.county.name}, CA"
-        if more >> 38 & 7:
-            phone = f"+1{_AREAS[(more >> 41) % len(_AREAS)]}555{100 + (more >> 47) % 100:04d}"
-            text = self._patients[1].fill(row_id, at.fhir, cin, family, given_json, born, address, language, phone)
+        born = self._births[self._ages[a & 0xFF] + (a >> 8) % 3_000]
+        cin = f"0{(index * 7_368_787 + 4_157_563) % 10_000_000:07d}{'ACDEFGHM'[b & 7]}"
+        address = f"{10 + (b >> 3) % 9_890}{_STREETS[b >> 17 & 15]}{where}"
+        if b & 0x30000:
+            phone = self._phones[(b >> 21) % 2_600]
+            text = self._patients[1].fill(row_id, at_fhir, cin, family, given_json, born, address, language, phone)
         else:
-            text = self._patients[0].fill(row_id, at.fhir, cin, family, given_json, born, address, language)
-        county = more >> 55 & 7 < 5
-        source = pair.county.id if county else pair.plan.id
-        rows["member"].append((
-            row_id, 1, at.row, source, text, cin, given, family, key, born,
-            f"{(index * 3_141_593 + 2_718_281) % 10_000_000:07d}" if county else None,
-        ))  # fmt: skip
+            text = self._patients[0].fill(row_id, at_fhir, cin, family, given_json, born, address, language)
+        if b & 0x1800000:
+            source, case = county, f"{(index * 3_141_593 + 2_718_281) % 10_000_000:07d}"
+        else:
+            source, case = plan, None
+        rows["member"].append((row_id, 1, at, source, text, cin, given, family, key, born, case))
         rows["resource_version"].append(
-            (self._version_id(at.ids, index), "Patient", row_id, 1, "POST", at.row, source, text)
+            (self._version_id(begins, index), "Patient", row_id, 1, "POST", at, source, text)
         )
-        since, served, number = days.text[at.day], rows["member_organization"], index * 4
-        make = self._served_id
-        served.append((make(at.ids, number), row_id, pair.county.id, "county", since, None))
+        since, served, number, make = days.text[on], rows["member_organization"], index * 4, self._served_id
+        served.append((make(begins, number), row_id, county, "county", since, None))
         draw = h >> 41 & 0x7F
-        if draw < 8:  # the plan knew the CIN first, and serves the member since the consent or the county said so
-            agreed = [one.at.day for one in self._consents(index, pair, at) if not one.refused]
-            until = days.text[agreed[0] if agreed else min(days.later(at.day, 1 + draw), days.last)]
-            served.append((make(at.ids, number + 1), row_id, pair.plan.id, CLAIMED, since, until))
-            served.append((make(at.ids, number + 2), row_id, pair.plan.id, "plan", until, None))
+        if draw >= 18:
+            served.append((make(begins, number + 1), row_id, plan, "plan", since, None))
         else:
-            served.append((make(at.ids, number + 1), row_id, pair.plan.id, "plan", since, None))
-        others = self._others[place]
-        if 8 <= draw < 18 and others:  # in two plans at once, or claimed by another
-            other = others[(more >> 58) % len(others)]
-            relation = CLAIMED if draw < 10 else "plan"
-            day = min(days.later(at.day, 20 + (more >> 50) % 60), days.last)
-            served.append((make(at.ids, number + 3), row_id, other.plan.id, relation, days.text[day], None))
+            self._overlap(rows, index, place, on, begins, draw, more)
+
+    def _overlap(self, rows: Rows, index: int, place: int, on: int, begins: str, draw: int, more: int) -> None:
+        """Of one whose plans are not simply one."""
+        days, served, make = self._days, rows["member_organization"], self._served_id
+        pair, number, row_id, since = self._world.executed[place], index * 4, self._id(begins, index), days.text[on]
+        if draw >= 8:
+            served.append((make(begins, number + 1), row_id, pair.plan.id, "plan", since, None))
+            others = self._others[place]
+            if others:  # in two plans at once, or claimed by another
+                day = min(days.later(on, 20 + (more >> 50) % 60), days.last)
+                other = others[(more >> 58) % len(others)].plan.id
+                relation = CLAIMED if draw < 10 else "plan"
+                served.append((make(begins, number + 3), row_id, other, relation, days.text[day], None))
+            return
+        # The plan knew the CIN first, and serves the member since the consent or the county said so.
+        agreed = [one.at.day for one in self.member(index).consents if not one.refused]
+        until = days.text[agreed[0] if agreed else min(days.later(on, 1 + draw), days.last)]
+        served.append((make(begins, number + 1), row_id, pair.plan.id, CLAIMED, since, until))
+        served.append((make(begins, number + 2), row_id, pair.plan.id, "plan", until, None))
 
     def add_consents(self, rows: Rows, index: int) -> None:
         """The rows of the consents that the member gave or refused."""

@@ -55,4 +55,5 @@ class Template:
         self._pick = itemgetter(*found)
 
     def fill(self, *values: str) -> str:
-        return str(self._text % self._pick(values))
+        filled: str = self._text % self._pick(values)
+        return filled

@@ -35,12 +35,12 @@ class Lab:
 
 
 @asynccontextmanager
-async def open_lab(server: Postgres, size: int = 10, seconds: float = 10) -> AsyncIterator[Lab]:
+async def open_lab(server: Postgres, size: int = 10) -> AsyncIterator[Lab]:
     name = f"lab_{os.getpid()}"
     server.drop_database(name)
     url = server.create_database(name)
     async with wire_to(url) as wire:
-        engine = PooledPostgresEngine(wire.url, size, seconds)
+        engine = PooledPostgresEngine(wire.url, size)
         bind(engine)
         for statement in SCHEMA:
             await fetch(statement)

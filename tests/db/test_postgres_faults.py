@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -13,10 +14,13 @@ import pytest_asyncio
 from piccolo.columns import Text, Varchar
 from piccolo.table import Table
 
+from hub.app import create_app
 from hub.db.engine import add, fetch, fetch_value, write
 from hub.db.faults import refusal_of_fault
+from hub.db.migrate import migrate
 from hub.db.transaction import in_unit_of_work, unit_of_work
 from hub.kernel.errors import Away, Busy, Conflict
+from hub.settings import Settings
 from tests.db.pg import Lab, ids, open_lab
 from tests.kit.postgres import Postgres
 
@@ -31,7 +35,7 @@ class Tag(Table, tablename="tag"):
 @pytest_asyncio.fixture
 async def lab(postgres: Postgres) -> AsyncIterator[Lab]:
     """With two connections, so that a third that is missing is noticed."""
-    async with open_lab(postgres, size=2, seconds=2) as opened:
+    async with open_lab(postgres, size=2) as opened:
         Tag._meta.db = opened.engine
         yield opened
         assert not opened.engine.pool_here().taken
@@ -199,7 +203,8 @@ async def test_a_waiter_that_gives_up_when_its_turn_has_just_come_passes_it_on(l
 
 
 async def test_who_finds_no_connection_free_is_told_to_come_again(postgres: Postgres) -> None:
-    async with open_lab(postgres, size=1, seconds=0.05) as lab:
+    async with open_lab(postgres, size=1) as lab:
+        lab.engine.pool_here().wait_seconds = 0.05
         async with lab.engine.connection():
             with pytest.raises(Busy) as told:
                 await fetch("SELECT 1 AS one")
@@ -263,6 +268,34 @@ async def test_while_the_database_is_gone_the_answer_is_at_once_and_it_recovers_
     await lab.wire.mend()
     await asyncio.gather(*[tagged(f"{n}") for n in range(5)])
     assert len(await ids("tag")) == 6
+
+
+async def test_a_database_that_stands_still_is_not_waited_for_for_ever(postgres: Postgres) -> None:
+    async with open_lab(postgres, size=2) as lab:
+        await tagged("before")
+        lab.engine.statement_seconds = 0.5
+        await lab.engine.close()  # from here on with this time limit
+        await asyncio.gather(fetch("SELECT id FROM tag"), fetch("SELECT id FROM tag"))
+        lab.wire.hold()
+        for work in (tagged("never known"), fetch("SELECT id FROM tag")):
+            with pytest.raises(TimeoutError) as slow:
+                await asyncio.wait_for(work, 4)
+            assert isinstance(refusal_of_fault(slow.value), Away)
+        lab.wire.let_go()
+        await asyncio.gather(*[tagged(f"{n}") for n in range(5)])
+        assert {"before", "0", "4"} <= set(await ids("tag"))
+
+
+async def test_an_app_that_has_started_has_its_connection(postgres: Postgres, tmp_path: Path) -> None:
+    """No request waits for one to be opened."""
+    async with open_lab(postgres) as lab:
+        await migrate()
+        await lab.engine.close()
+        app = create_app(Settings(data=tmp_path, database_url=lab.wire.url), engine=lab.engine, with_worker=False)
+        async with app.lifespan():
+            opened = lab.wire.opened
+            await fetch("SELECT 1 AS one")
+            assert lab.wire.opened == opened
 
 
 async def test_a_unit_of_work_that_loses_its_connection_in_the_middle_leaves_nothing(lab: Lab) -> None:

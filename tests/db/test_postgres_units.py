@@ -310,12 +310,14 @@ async def test_rows_beyond_what_one_statement_takes_are_written_whole_or_not_at_
     assert len(await ids("tag")) == 25_001
 
 
-async def test_statements_with_many_arguments_are_parted(lab: Lab) -> None:
-    many = ", ".join(["({}, {})"] * 1000)
+@pytest.mark.parametrize("sizes", [[1000] * 20, [5000, 15_000]], ids=["many", "two large ones"])
+async def test_statements_with_many_arguments_are_parted(lab: Lab, sizes: list[int]) -> None:
+    start = 0
     async with lab.engine.transaction():
-        for start in range(0, 20_000, 1000):
-            values = [str(n) for n in range(start, start + 1000) for _ in "ab"]
-            await write(f"INSERT INTO tag (id, name) VALUES {many}", *values)
+        for size in sizes:
+            values = [str(n) for n in range(start, start + size) for _ in "ab"]
+            await write(f"INSERT INTO tag (id, name) VALUES {', '.join(['({}, {})'] * size)}", *values)
+            start += size
     assert await fetch_value("SELECT count(*) AS n FROM tag") == 20_000
 
 

@@ -30,7 +30,7 @@ def free_port() -> int:
 
 async def until(true: Callable[[], Any], *, seconds: float = PATIENCE) -> None:
     """Wait for a condition, which may be a coroutine."""
-    deadline = time.monotonic() + seconds
+    deadline, pause = time.monotonic() + seconds, 0.01
     while True:
         found = true()
         if asyncio.iscoroutine(found):
@@ -38,7 +38,8 @@ async def until(true: Callable[[], Any], *, seconds: float = PATIENCE) -> None:
         if found:
             return
         assert time.monotonic() < deadline, f"waited for {seconds} seconds"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(pause)
+        pause = min(0.1, pause * 1.2)
 
 
 @dataclass

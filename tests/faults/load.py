@@ -43,11 +43,25 @@ class Ledger:
     statuses: Counter[int] = field(default_factory=Counter)
     cut_off: int = 0  # requests of which nothing was heard
     refusals: list[httpx.Response] = field(default_factory=list)
+    moment: int = 0
+    strike: Callable[[], object] = lambda: None
 
     @property
     def count(self) -> int:
         """Acknowledged requests."""
         return self.statuses[200] + self.statuses[201]
+
+    def at(self, moment: int, strike: Callable[[], object]) -> None:
+        """At that acknowledgement, before anybody does anything else."""
+        self.moment, self.strike = moment, strike
+
+    def hear(self, answer: httpx.Response) -> None:
+        self.statuses[answer.status_code] += 1
+        if answer.status_code >= 300:
+            self.refusals.append(answer)
+            raise Refused(answer.text)
+        if self.count == self.moment:
+            self.strike()
 
 
 @dataclass
@@ -143,10 +157,7 @@ class Client:
     async def _answer(self, method: str, path: str, body: Any, token: str | None = None) -> httpx.Response:
         headers = {**JSON, "Authorization": f"Bearer {token or self.ground.poppy_token}"}
         answer = await self.http.request(method, f"/fhir{path}", content=encode(body), headers=headers)
-        self.ledger.statuses[answer.status_code] += 1
-        if answer.status_code >= 300:
-            self.ledger.refusals.append(answer)
-            raise Refused(answer.text)
+        self.ledger.hear(answer)
         return answer
 
     def _mark(self) -> list[dict[str, str]]:
@@ -163,6 +174,10 @@ class Client:
         return {**request, "identifier": mark}, {**task, "identifier": mark}
 
 
+class Refused(Exception):
+    """An answer that is no success; the ledger has it."""
+
+
 async def reach(ledger: Ledger, count: int, *, calm: bool = False) -> None:
     """Wait until so many were acknowledged; where all is well (`calm`), no refusal is waited through."""
 
@@ -171,10 +186,6 @@ async def reach(ledger: Ledger, count: int, *, calm: bool = False) -> None:
         return ledger.count >= count
 
     await until(reached)
-
-
-class Refused(Exception):
-    """An answer that is no success; the ledger has it."""
 
 
 @asynccontextmanager

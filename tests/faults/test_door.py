@@ -146,6 +146,16 @@ async def test_an_answer_that_is_read_arrives_whole_however_big(quick: Served) -
     assert len(said) > BIG
 
 
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+async def test_an_answer_that_is_read_slowly_but_steadily_arrives_whole(quick: Served, version: str) -> None:
+    asked = f"GET /big HTTP/{version}\r\nHost: hub.test\r\n\r\n".encode()
+    async with connections(quick.port, 1, lambda _: asked, window=65_536) as [(reader, _)]:
+        await reader.readuntil(b"\r\n\r\n")
+        for _ in range(32):  # three times the patience in all
+            assert len(await reader.readexactly(BIG // 32)) == BIG // 32
+            await asyncio.sleep(PATIENCE / 10)
+
+
 async def test_a_head_without_end_is_refused(tmp_path: Path) -> None:
     served = await Served(tmp_path, client_seconds=60).start()
     endless = b"GET / HTTP/1.1\r\nX-Filler: "

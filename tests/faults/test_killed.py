@@ -26,8 +26,8 @@ async def test_killed_while_systems_write_it_has_all_that_it_acknowledged(
         await server.start()
         moment = chance.randrange(20, 80)
         async with writing(server.base, ground, number) as ledger:
+            ledger.at(moment, server.kill)
             await reach(ledger, moment, calm=True)
-            server.kill()
         assert not ledger.refusals, ledger.refusals[0].text
         assert ledger.cut_off, "it was killed while nobody asked for anything"
         ledgers.append(ledger)
@@ -63,8 +63,7 @@ async def test_the_database_crashes_under_load_and_what_was_acknowledged_is_ther
     server = await hub().start()
     before = await books_of(server)
     async with writing(server.base, ground, 3) as ledger:
-        await reach(ledger, 40)
-        durable.crash()
+        ledger.at(40, durable.crash)
         await until(lambda: ledger.refusals)
         durable.start_again()
         then = ledger.count

@@ -20,10 +20,10 @@ from hub.duties.queries.rule_rows import (
     Terms,
     UnknownRule,
     all_rules,
+    asked_terms,
     has_rules,
     rule_in_force,
     rules_in_force,
-    terms_of,
 )
 from hub.duties.queries.work import PAGE, Partner, WorkFilter, WorkGroup, Worklist, work_of
 
@@ -42,6 +42,7 @@ __all__ = [
     "WorkGroup",
     "Worklist",
     "all_rules",
+    "asked_terms",
     "duties_of",
     "duty",
     "figures",
@@ -53,6 +54,5 @@ __all__ = [
     "rule_in_force",
     "rules_in_force",
     "seats_of",
-    "terms_of",
     "work_of",
 ]

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date
+from operator import itemgetter
 from typing import Any
 
-from hub.db.engine import fetch, look_up
+from hub.db.engine import fetch
+from hub.db.lists import marks
+from hub.db.together import Asked, Rows
 from hub.directory.queries import holidays_from
 from hub.duties.rules import SUFFIXES, limit_in_words
 
@@ -76,27 +79,27 @@ class Terms:
     holidays: frozenset[date]  # its own and the State's, from the first day that counts
 
 
-async def terms_of(rule: str, unique_key: str, organization: str, on: date, first: date) -> Terms | None:
-    """In one query. None if there is no such organization. `first`: the day from which working days are counted."""
+def asked_terms(rule: str, unique_key: str, organization: str, on: date, first: date) -> Asked[Terms | None]:
+    """The terms of a duty; None if there is no such organization. `first`: the day from which working days count."""
     names = [rule, *(rule + suffix for suffix in SUFFIXES)]
-    marks = ", ".join("{}" for _ in names)
     holidays, args = holidays_from(organization, first)
-    rows = await look_up(
-        f"SELECT r.*, o.kind AS kind, o.identifier, d.id AS opened, {holidays} AS holidays FROM organization o"
-        f" LEFT JOIN rule_version r ON r.rule IN ({marks}) AND r.effective_from <= {{}}"
-        " LEFT JOIN duty d ON d.unique_key = {} WHERE o.id = {} ORDER BY r.effective_from, r.version",
-        *args,
-        *names,
-        on,
-        unique_key,
-        organization,
+    return Asked(
+        f"SELECT r.*, o.kind, o.identifier, d.id AS opened, {holidays} AS holidays FROM organization o"
+        f" LEFT JOIN rule_version r ON r.rule IN ({marks(names)}) AND r.effective_from <= {{}}"
+        " LEFT JOIN duty d ON d.unique_key = {} WHERE o.id = {}",
+        [*args, *names, on, unique_key, organization],
+        _terms,
     )
+
+
+def _terms(rows: Rows) -> Terms | None:
     if not rows:
         return None
     one = rows[0]
+    versions = sorted((row for row in rows if row["rule"] is not None), key=itemgetter("effective_from", "version"))
     return Terms(
         one["opened"] is not None,
-        {row["rule"]: rule_row({name: row[name] for name in _FIELDS}) for row in rows if row["rule"] is not None},
+        {row["rule"]: rule_row({name: row[name] for name in _FIELDS}) for row in versions},
         one["kind"],
         one["identifier"],
         frozenset(map(date.fromisoformat, (one["holidays"] or "").split())),

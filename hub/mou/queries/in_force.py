@@ -12,6 +12,7 @@ from typing import Any
 
 from hub.db.columns import listed
 from hub.db.engine import fetch, look_up
+from hub.db.together import Asked, ask_together
 from hub.directory import queries as directory
 from hub.directory.queries import OrganizationRow
 from hub.mou.queries.rows import AGREEMENT, IN_FORCE_SQL, AgreementRow, as_row
@@ -42,15 +43,18 @@ async def in_force(on: date, organization: str | None = None) -> list[AgreementR
     return [as_row(r) for r in await fetch(f"{AGREEMENT} WHERE {where} ORDER BY a.id", *args)]
 
 
-async def any_in_force(organization: str, on: date) -> bool:
-    rows = await fetch(
+def asked_any(organization: str, on: date) -> Asked[bool]:
+    """Whether the organization has any MOU in force on that day."""
+    return Asked(
         "SELECT a.id FROM agreement a JOIN agreement_party x ON x.agreement = a.id AND x.organization = {}"
         f" WHERE {IN_FORCE_SQL} LIMIT 1",
-        organization,
-        on,
-        on,
+        [organization, on, on],
+        bool,
     )
-    return bool(rows)
+
+
+async def any_in_force(organization: str, on: date) -> bool:
+    return (await ask_together(asked_any(organization, on)))[0]
 
 
 async def partners_of(organization: str, on: date) -> list[OrganizationRow]:
@@ -82,23 +86,24 @@ async def terms(discloser: str, recipient: str, on: date) -> frozenset[DataEleme
 
 
 def agreed(recipient: str, disclosers: Sequence[str], on: date) -> tuple[str, list[Any]]:
-    """SQL with a row for each MOU in force between the recipient and one of the disclosers (at least one is given):
-    `discloser`, `agreement`, `since`, and in one text the `elements` that it agreed to share.
+    """SQL with a row for each MOU under which one of the disclosers (at least one is given) agreed to share something
+    with the recipient on that day: `discloser`, `agreement`, in one text the `elements`, and `since`, where the MOU is
+    in force between the two.
 
-    What `agreement_in_force` and `terms` tell, for a decision that asks for both. Where there are several MOUs, the one
-    that `governs` does.
+    What `agreement_in_force` and `terms` tell, for a decision that asks for both. The terms lead to the MOU, for an
+    organization may have dozens of MOUs. Where there are several MOUs, the one that `governs` does.
     """
     sql = (
-        f"SELECT x.organization AS discloser, a.id AS agreement, a.effective_date AS since,"
-        f" (SELECT {listed('t.element')} FROM mou_term t"
-        " WHERE t.discloser = x.organization AND t.recipient = y.organization AND t.from_date <= {}"
-        " AND (t.until_date IS NULL OR t.until_date >= {})) AS elements"
-        " FROM agreement_party x JOIN agreement a ON a.id = x.agreement"
-        " JOIN agreement_party y ON y.agreement = x.agreement AND y.organization = {}"
-        f" WHERE x.organization IN ({', '.join(['{}'] * len(disclosers))}) AND x.organization <> y.organization"
-        f" AND (x.role = 'county' OR y.role = 'county') AND {IN_FORCE_SQL}"
+        "SELECT q.discloser, q.agreement, q.elements, (SELECT a.effective_date FROM agreement a"
+        " JOIN agreement_party x ON x.agreement = a.id AND x.organization = q.discloser"
+        " JOIN agreement_party y ON y.agreement = a.id AND y.organization = {}"
+        " WHERE a.id = q.agreement AND x.organization <> y.organization"
+        f" AND (x.role = 'county' OR y.role = 'county') AND {IN_FORCE_SQL}) AS since"
+        f" FROM (SELECT t.discloser, t.agreement, {listed('t.element')} AS elements FROM mou_term t"
+        f" WHERE t.recipient = {{}} AND t.discloser IN ({', '.join(['{}'] * len(disclosers))}) AND t.from_date <= {{}}"
+        " AND (t.until_date IS NULL OR t.until_date >= {}) GROUP BY t.discloser, t.agreement) q"
     )
-    return sql, [on, on, recipient, *disclosers, on, on]
+    return sql, [recipient, on, on, recipient, *disclosers, on, on]
 
 
 def governs(one: tuple[Any, str], other: tuple[Any, str]) -> bool:

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from hub.db.together import Asked
 from hub.directory.rules import LIAISON_OF
 from hub.duties.actions import Ended, Event, Owed
+from hub.duties.queries import Terms
 from hub.referrals.rules import ENDED, SERVICE_WORDS, WORDS, Service, Status
 
 ANSWER, PROGRESS, CLOSE = "referral-answer", "referral-progress", "referral-close-own"
@@ -40,6 +42,11 @@ def of_step(task: Mapping[str, Any], before: Status, after: Status, today: date)
         why = "{other} ended it: " + words + ". {owes} closes its request."
         return ended, [_owed(task, CLOSE, "Close the loop on the referral for {service}", why, today, owner=False)]
     return ended, []
+
+
+def asked_answer(task: str, owner: str, today: date) -> Asked[Terms | None]:
+    """What opening the duty to answer asks, before more of the Task is known than its id and its owner."""
+    return Owed(ANSWER, ("Task", task), owner, None, "", "", "", today).asked
 
 
 def of_update(task: Mapping[str, Any], today: date) -> Clocks:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub.db.engine import look_up
+from hub.db.together import Asked
 from hub.kernel.actor import Actor
 from hub.kernel.errors import Invalid, Issue, NotFound
 from hub.kernel.jsontext import decode
@@ -90,16 +91,22 @@ _PARTIES = """SELECT h.kind AS own_kind, h.short_name AS own_name, mine.id AS ow
     AND theirs.until_date IS NULL WHERE h.id = {}"""
 
 
-async def parties(actor: Actor, other: str, patient: str, request: str = "") -> Parties:
-    """All of them in one query, by the texts of the references."""
+async def named_organization(text: str) -> str:
+    """The id that a reference stands for, whether or not there is such an organization; '' for one that names none."""
+    named = id_of(text, "Organization")
+    if named is None and text:
+        named = next((str(row["organization"]) for row in await _of_role(text)), None)
+    return named or ""
+
+
+def asked_parties(actor: Actor, other: str, patient: str, request: str = "") -> Asked[Parties]:
+    """All of them: `other` is an organization's id, the rest are the texts of references."""
     actor.require("member.read")
-    named = id_of(other, "Organization")
-    if named is None:
-        named = next((row["organization"] for row in await _of_role(other)), None)
-    rows = await look_up(
-        _PARTIES, named or "", id_of(request, "ServiceRequest") or "", id_of(patient, "Patient") or "", actor.home
-    )
-    row = rows[0]
+    ids = (other, id_of(request, "ServiceRequest") or "", id_of(patient, "Patient") or "", actor.home)
+    return Asked(_PARTIES, ids, lambda rows: _parties(actor.home, rows[0]))
+
+
+def _parties(home: str, row: dict[str, Any]) -> Parties:
     own_serving = Serving.of(row["own_serving"], row["own_relation"])
     other_serving = Serving.of(row["other_serving"], row["other_relation"])
     asked = {
@@ -108,7 +115,7 @@ async def parties(actor: Actor, other: str, patient: str, request: str = "") -> 
         **{name: row[name] for name in ("performer", "status", "service", "document")},
     }
     return Parties(
-        Party(actor.home, row["own_kind"], row["own_name"], own_serving),
+        Party(home, row["own_kind"], row["own_name"], own_serving),
         Party(row["other"], row["other_kind"], row["other_name"], other_serving) if row["other"] else None,
         row["member"],
         decode(row["record"]) if row["record"] else None,

@@ -7,8 +7,10 @@ from typing import Any
 
 from hub.audit.actions import Entry, record
 from hub.consent.actions import require_some_agreement
+from hub.consent.queries import asked_facts
 from hub.db.documents import Stored, insert, replace
 from hub.db.engine import add_many, look_up, write
+from hub.db.together import ask_together
 from hub.db.transaction import unit_of_work
 from hub.duties import actions as duties
 from hub.kernel import clock
@@ -17,12 +19,19 @@ from hub.kernel.errors import Forbidden, Invalid, Issue, NotFound
 from hub.kernel.ids import new_id
 from hub.kernel.jsontext import decode
 from hub.referrals.actions.clocks import of_closing
-from hub.referrals.actions.references import no_patient, organization_of, parties, unknown
-from hub.referrals.actions.releases import brought, named_consents, require_release, with_what_they_bring
+from hub.referrals.actions.references import (
+    asked_parties,
+    named_organization,
+    no_patient,
+    organization_of,
+    unknown,
+)
+from hub.referrals.actions.releases import asked_consents, brought, require_release, with_what_they_bring
 from hub.referrals.document import (
     check_service_request,
     code_text,
     consents_of,
+    id_of,
     instant_of,
     reference,
     service_of,
@@ -70,19 +79,25 @@ async def receive_request(actor: Actor, document: Mapping[str, Any]) -> Stored:
             "The requester must be your own organization.",
             issues=[Issue("ServiceRequest.requester", "Must be your own organization.", "forbidden")],
         )
-    performers = document.get("performer") or []
-    asked = str(performers[0].get("reference", "")) if len(performers) == 1 else ""
-    found = await parties(actor, asked, reference(document, "subject"))
+    performers, today = document.get("performer") or [], clock.today()
+    patient = reference(document, "subject")
+    member = id_of(patient, "Patient") or ""
+    asked = await named_organization(str(performers[0].get("reference", ""))) if len(performers) == 1 else ""
+    found, consents, facts = await ask_together(
+        asked_parties(actor, asked, patient),
+        asked_consents(actor, member, [document]),
+        asked_facts(member, actor.home, asked, today),
+    )
     if found.member is None:
         raise no_patient("ServiceRequest.subject")
     performer = found.other.id if found.other else await _performer(actor, document)
-    consents = await named_consents(actor, found.member, [document])
     basis = None
     if performer is None or performer == actor.home:
         await require_some_agreement(actor, "ServiceRequest")
     else:
         goes = [document, *([found.record] if found.record else []), *brought(actor, consents)]
-        basis = (await require_release(actor, "ServiceRequest", found.member, performer, goes)).basis
+        known = facts if performer == asked else None
+        basis = (await require_release(actor, "ServiceRequest", found.member, performer, goes, known)).basis
     named = _consents(document, consents)
     columns = {**_project(document), "member": found.member, "requester": actor.home, "performer": performer}
     stored = await insert(ServiceRequest, document, columns, organization=actor.home)
@@ -135,7 +150,8 @@ async def change_request(
         raise Invalid(words, issues=[Issue("ServiceRequest.status", words, "business-rule")])
     named = None
     if before.get("supportingInfo") != document.get("supportingInfo"):
-        named = _consents(document, await named_consents(actor, row["member"], [document]))
+        (consents,) = await ask_together(asked_consents(actor, row["member"], [document]))
+        named = _consents(document, consents)
     closes = after in REQUEST_ENDED and row["status"] not in REQUEST_ENDED and tasks
     ended = of_closing([task["id"] for task in tasks], clock.today()) if closes else []
     steps = await duties.prepare(actor, ended)

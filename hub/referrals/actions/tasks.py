@@ -9,24 +9,36 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from hub.audit.actions import Entry
-from hub.consent.queries import may_release
+from hub.consent.queries import asked_facts, may_release
 from hub.consent.rules import Decision
 from hub.db.documents import Stored, bare, insert, replace
 from hub.db.engine import add, add_many, look_up, write
+from hub.db.together import ask_together
 from hub.db.transaction import unit_of_work
 from hub.duties import actions as duties
+from hub.duties.queries import Terms
 from hub.kernel import clock
 from hub.kernel.actor import Actor
 from hub.kernel.errors import Forbidden, Invalid, Issue, NotFound
 from hub.kernel.ids import new_id
 from hub.kernel.jsontext import decode
 from hub.members.actions import begin_to_serve, relation_of_kind
-from hub.referrals.actions.clocks import Clocks, of_step, of_update
-from hub.referrals.actions.references import Party, no_organization, no_patient, organization_of, parties, unknown
-from hub.referrals.actions.releases import brought, named_consents, require_release
+from hub.referrals.actions.clocks import Clocks, asked_answer, of_step, of_update
+from hub.referrals.actions.references import (
+    Parties,
+    Party,
+    asked_parties,
+    named_organization,
+    no_organization,
+    no_patient,
+    organization_of,
+    unknown,
+)
+from hub.referrals.actions.releases import asked_consents_of, brought, require_release
 from hub.referrals.document import (
     check_task,
     coded_reason,
+    id_of,
     instant_of,
     outputs,
     reference,
@@ -54,33 +66,32 @@ async def receive_task(actor: Actor, document: Mapping[str, Any], channel: str =
             "The requester must be your own organization.",
             issues=[Issue("Task.requester", "Must be your own organization.", "forbidden")],
         )
-    asked = await _asked(actor, document)
-    decision = await _require_release(actor, document, asked)
-    today, sends = clock.today(), status is Status.REQUESTED
+    today, sends, task = clock.today(), status is Status.REQUESTED, new_id()
+    between, decision, terms = await _released_as(actor, document, task)
     columns: dict[str, Any] = {
         "status": status.value,
         "business_status": _business(document),
-        "service_request": asked.request["id"],
-        "member": asked.member,
-        "requester": asked.own.id,
-        "owner": asked.owner.id,
-        "service": asked.request["service"],
+        "service_request": between.request["id"],
+        "member": between.member,
+        "requester": between.own.id,
+        "owner": between.owner.id,
+        "service": between.request["service"],
         "priority": document.get("priority"),
         "authored_at": instant_of(document["authoredOn"]),
         "sent_on": today if sends else None,
     }
-    row = {"id": new_id(), "version": 1, **columns, **asked.sides}
+    row = {"id": task, "version": 1, **columns, **between.sides}
     clocks: Clocks = of_step(row, Status.DRAFT, status, today) if sends else ([], [])
-    steps = await duties.prepare(actor, *clocks)
-    stored = await insert(Task, document, columns, organization=actor.home, row_id=row["id"])
-    told = await _released(asked) if sends else []
+    steps = await duties.prepare(actor, *clocks, known=[terms] if sends else [])
+    stored = await insert(Task, document, columns, organization=actor.home, row_id=task)
+    told = await _released(between) if sends else []
     await _event(actor, row, "send" if sends else "draft", None, status, channel, "")
     created = Entry(
         "referrals:task:create",
         "Task",
         stored.id,
-        member=asked.member,
-        counterpart=asked.owner.id,
+        member=between.member,
+        counterpart=between.owner.id,
         basis=decision.basis,
         detail={"status": status.value},
     )
@@ -88,7 +99,7 @@ async def receive_task(actor: Actor, document: Mapping[str, Any], channel: str =
     return stored
 
 
-class _Asked(NamedTuple):
+class _Between(NamedTuple):
     """Who asks whom what for whom: all of them are on record."""
 
     own: Party
@@ -108,9 +119,7 @@ class _Asked(NamedTuple):
         }
 
 
-async def _asked(actor: Actor, document: Mapping[str, Any]) -> _Asked:
-    owner, patient, focus = (reference(document, name) for name in ("owner", "for", "focus"))
-    found = await parties(actor, owner, patient, focus)
+def _between(actor: Actor, found: Parties) -> _Between:
     if found.other is None:
         raise no_organization("Task.owner")
     if found.other.id == actor.home:
@@ -121,7 +130,27 @@ async def _asked(actor: Actor, document: Mapping[str, Any]) -> _Asked:
     if found.member is None:
         raise no_patient("Task.for")
     _check_focus(found.request, found.member, found.other.id)
-    return _Asked(found.own, found.other, found.request, found.member, found.record)
+    return _Between(found.own, found.other, found.request, found.member, found.record)
+
+
+async def _released_as(actor: Actor, document: Mapping[str, Any], task: str) -> tuple[_Between, Decision, Terms | None]:
+    """Who is concerned; the decision that the Task, its ServiceRequest and what they bring along may go to the owner;
+    and the terms of the owner's duty to answer. Raises `Forbidden` where they may not go.
+    """
+    owner, today = await named_organization(reference(document, "owner")), clock.today()
+    patient, focus = reference(document, "for"), reference(document, "focus")
+    found, consents, facts, terms = await ask_together(
+        asked_parties(actor, owner, patient, focus),
+        asked_consents_of(actor, id_of(focus, "ServiceRequest") or ""),
+        asked_facts(id_of(patient, "Patient") or "", actor.home, owner, today),
+        asked_answer(task, owner, today),
+    )
+    between = _between(actor, found)
+    goes = [document, decode(between.request["document"]), *brought(actor, consents)]
+    if between.record is not None:
+        goes.append(between.record)
+    decision = await require_release(actor, "Task", between.member, between.owner.id, goes, facts)
+    return between, decision, terms
 
 
 def _check_focus(request: Mapping[str, Any], member: str, owner: str) -> None:
@@ -135,21 +164,13 @@ def _check_focus(request: Mapping[str, Any], member: str, owner: str) -> None:
         raise Invalid(words, issues=[Issue("Task.focus", words, "business-rule")])
 
 
-async def _require_release(actor: Actor, document: Mapping[str, Any], asked: _Asked) -> Decision:
-    """Raise `Forbidden` unless the Task, its ServiceRequest and what they bring along may go to the owner."""
-    request = decode(asked.request["document"])
-    consents = brought(actor, await named_consents(actor, asked.member, [request]))
-    goes = [document, request, *([asked.record] if asked.record else []), *consents]
-    return await require_release(actor, "Task", asked.member, asked.owner.id, goes)
-
-
-async def _released(asked: _Asked) -> list[Entry]:
+async def _released(between: _Between) -> list[Entry]:
     """Both now serve the member, and the one who is asked sees the ServiceRequest. Not while the Task is a draft."""
-    told = []
-    for one in (asked.own, asked.owner):
-        told += await begin_to_serve(asked.member, one.id, relation_of_kind(one.kind), one.serving)
-    if asked.request["performer"] is None:
-        await write("UPDATE service_request SET performer = {} WHERE id = {}", asked.owner.id, asked.request["id"])
+    owner, request, told = between.owner, between.request, []
+    for one in (between.own, owner):
+        told += await begin_to_serve(between.member, one.id, relation_of_kind(one.kind), one.serving)
+    if request["performer"] is None:
+        await write("UPDATE service_request SET performer = {} WHERE id = {}", owner.id, request["id"])
     return told
 
 
@@ -207,9 +228,8 @@ async def change_task(
     if side is Side.OWNER:
         change = change._replace(outputs=await _outputs(actor, row, before, document))
     if step is not None and after is Status.REQUESTED:
-        asked = await _asked(actor, document)
-        await _require_release(actor, document, asked)
-        change = change._replace(asked=asked)
+        between, _, _ = await _released_as(actor, document, task_id)
+        change = change._replace(between=between)
     return await _store(actor, change)
 
 
@@ -274,7 +294,7 @@ class _Change(NamedTuple):
     channel: str
     expected: int | None
     outputs: _Outputs = _Outputs([], [])
-    asked: _Asked | None = None  # where the step sends it
+    between: _Between | None = None  # where the step sends it
 
 
 async def _store(actor: Actor, change: _Change) -> Stored:
@@ -303,7 +323,7 @@ async def _store(actor: Actor, change: _Change) -> Stored:
     for removed in change.outputs.removed:
         await write("DELETE FROM task_output WHERE id = {}", removed)
     await add_many("task_output", change.outputs.added)
-    told = await _released(change.asked) if change.asked is not None else []
+    told = await _released(change.between) if change.between is not None else []
     event = step.event.value if step else "update"
     await _event(actor, current, event, before, after, change.channel, reason)
     changed = Entry(

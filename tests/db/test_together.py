@@ -1,0 +1,77 @@
+"""Several questions to the database at once."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from hub.db.engine import add, fetch, is_sqlite, look_up
+from hub.db.postgres import PooledPostgresEngine
+from hub.db.together import Asked, Rows, ask_together
+from hub.db.transaction import unit_of_work
+from hub.kernel import clock
+from hub.kernel.ids import new_id
+from tests.cast import Cast
+
+
+def people(organization: str) -> Asked[Rows]:
+    return Asked("SELECT id, given, active FROM person WHERE organization = {}", [organization], list)
+
+
+def holiday(day: date) -> Asked[Rows]:
+    return Asked("SELECT id, day, name FROM holiday WHERE day = {}", [day], list)
+
+
+def number_of(table: str) -> Asked[int]:
+    return Asked(f"SELECT count(*) AS n FROM {table}", [], lambda rows: int(rows[0]["n"]))
+
+
+async def test_each_question_gets_its_own_answer_with_every_type_as_it_is(cast: Cast) -> None:
+    day = clock.today() + timedelta(days=3)
+    await add("holiday", {"id": "h", "organization": None, "day": day, "name": "A day off"})
+    staff, off, none, tasks = await ask_together(
+        people(cast.alameda), holiday(day), holiday(day + timedelta(days=1)), number_of("task")
+    )
+    assert (off, none, tasks) == ([{"id": "h", "day": day, "name": "A day off"}], [], 0)
+    alone = await look_up("SELECT id, given, active FROM person WHERE organization = {}", cast.alameda)
+    assert {row["given"] for row in staff} == {"Marisol", "Thomas", "Arturo"}
+    assert sorted(staff, key=lambda row: str(row["id"])) == sorted(alone, key=lambda row: str(row["id"]))
+
+
+async def test_questions_without_any_row_have_empty_answers(cast: Cast) -> None:
+    assert await ask_together(people("nobody"), people("nobody")) == ([], [])
+    assert await ask_together() == ()
+
+
+async def test_in_a_unit_of_work_they_see_what_it_wrote(cast: Cast) -> None:
+    @unit_of_work
+    async def work() -> tuple[Rows, int]:
+        await add("holiday", {"id": new_id(), "organization": cast.alameda, "day": clock.today(), "name": "Ours"})
+        return await ask_together(holiday(clock.today()), number_of("holiday"))
+
+    before = await number_in("holiday")
+    found, number = await work()
+    assert ([row["name"] for row in found], number) == (["Ours"], before + 1)
+
+
+async def number_in(table: str) -> int:
+    return (await ask_together(number_of(table)))[0]
+
+
+async def test_on_postgresql_they_are_one_round_trip(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    if is_sqlite():  # there a look-up goes nowhere
+        return
+    sent: list[str] = []
+    alone = PooledPostgresEngine.alone
+
+    async def counting(self: Any, sql: str, args: Any) -> Any:
+        sent.append(sql)
+        return await alone(self, sql, args)
+
+    monkeypatch.setattr(PooledPostgresEngine, "alone", counting)
+    await ask_together(people(cast.alameda), people(cast.poppy), number_of("task"))
+    assert len(sent) == 1
+    await fetch("SELECT 1 AS one")
+    assert len(sent) == 2
