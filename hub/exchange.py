@@ -18,7 +18,7 @@ from hub.directory import fhir as directory
 from hub.directory.queries import load_system, system_actor, system_actor_of_token
 from hub.fhir.outcome import handle
 from hub.fhir.router import router
-from hub.fhir.wiring import Wiring
+from hub.fhir.wiring import Side, Wiring
 from hub.jobs.rules import Scheduled
 from hub.kernel import clock
 from hub.kernel.actor import Actor
@@ -46,7 +46,7 @@ async def record_read(
     interaction: str,
     resource_type: str,
     ids: Sequence[str],
-    members: Mapping[str, str | None],
+    members: Mapping[str, Side],
     request_id: str,
     query: str | None,
     outcome: str,
@@ -57,14 +57,15 @@ async def record_read(
     detail: dict[str, Any] = {"query": query} if query else {}
     if len(members) <= 1:
         only = ids[0] if len(ids) == 1 else None
-        member, other = next(iter(members.items()), (None, None))
+        member, side = next(iter(members.items()), (None, None))
         if len(ids) > 1:
             detail["ids"] = list(ids)
-        entry = Entry(action, resource_type, only, outcome=outcome, member=member, counterpart=other, basis=basis,
+        entry = Entry(action, resource_type, only, outcome=outcome, member=member, basis=basis,
+                      counterpart=side.counterpart if side else None,
                       detail=detail or None)  # fmt: skip
         await record(actor, entry)
     else:
-        entry = Entry(action, resource_type, outcome=outcome, basis=basis, detail=detail or None)
+        entry = Entry(action, resource_type, outcome=outcome, detail=detail or None)
         await record_for_each(actor, entry, members)
 
 

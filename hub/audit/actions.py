@@ -10,10 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any
 
-from hub.audit.batching import add_entries, add_with_others
-from hub.audit.rules import OUTCOMES, TAG, leaf_of
+from hub.audit.batching import Row, add_entries, add_with_others
+from hub.audit.rules import OUTCOMES, TAG, Leaf, encode_leaf, instant_text
+from hub.db.engine import is_sqlite
 from hub.db.transaction import in_unit_of_work
 from hub.kernel import clock
 from hub.kernel.actor import Actor
@@ -71,25 +73,28 @@ async def record_pending(pending: Pending) -> None:
 
 async def record_many(actor: Actor, entries: Iterable[Entry]) -> None:
     """Write several entries of one actor, in their order."""
-    rows = [_row(actor, entry) for entry in entries]
+    rows = [_sealed(*_row(actor, entry)) for entry in entries]
     if rows:
         await _write(rows)
 
 
-async def record_for_each(actor: Actor, entry: Entry, members: Mapping[str, str | None]) -> None:
-    """One act on the data of several members, as an entry for each: so that every member's trail is whole. With each
-    member the other organization.
+async def record_for_each(actor: Actor, entry: Entry, members: Mapping[str, tuple[str | None, str | None]]) -> None:
+    """One act on the data of several members, as an entry for each, so that every member's trail is whole. With each
+    member the other organization, and on what it rested for this member.
     """
-    first = _row(actor, entry)
+    shared, times = _row(actor, entry)
     rows = [
-        _sealed({**first, "id": new_id(), "member": _code(member), "counterpart": _code(other)})
-        for member, other in members.items()
+        _sealed(
+            {**shared, "id": new_id(), "member": _code(member), "counterpart": _code(other), "basis": _clean(basis)},
+            times,
+        )
+        for member, (other, basis) in members.items()
     ]
     if rows:
         await _write(rows)
 
 
-async def _write(rows: list[dict[str, Any]]) -> None:
+async def _write(rows: list[Row]) -> None:
     if in_unit_of_work():
         await add_entries(rows)
     else:
@@ -108,31 +113,32 @@ def _code(value: str | None) -> str | None:
     return cleaned[:_CODE_LENGTH] if cleaned is not None else None
 
 
-def _row(actor: Actor, entry: Entry) -> dict[str, Any]:
-    return _sealed(
-        {
-            "id": new_id(),
-            # The computer's clock, not the hub's: the demonstration and the tests may set the hub's to another year.
-            "recorded_at": datetime.now(UTC),
-            "happened_at": clock.now(),
-            "action": entry.action,
-            "outcome": entry.outcome,
-            "actor_kind": actor.kind.value,
-            "actor_id": actor.id,
-            "actor_name": _clean(actor.name),
-            "organization": actor.organization,
-            "subject_type": _code(entry.subject_type),
-            "subject_id": _code(entry.subject_id),
-            "member": _code(entry.member),
-            "counterpart": _code(entry.counterpart),
-            "basis": _clean(entry.basis),
-            "detail": _clean(canonical(entry.detail).decode()) if entry.detail is not None else None,
-            "request_id": _clean(actor.request_id or None),
-            "origin": _clean(actor.origin or None),
-        }
-    )
+def _row(actor: Actor, entry: Entry) -> tuple[Row, Row]:
+    """What is hashed, all of it text; and its times as the database wants them, where it wants no text."""
+    # The computer's clock, not the hub's: the demonstration and the tests may set the hub's to another year.
+    times = {"recorded_at": datetime.now(UTC), "happened_at": clock.now()}
+    row = {
+        "id": new_id(),
+        **{name: instant_text(at) for name, at in times.items()},
+        "action": entry.action,
+        "outcome": entry.outcome,
+        "actor_kind": actor.kind.value,
+        "actor_id": actor.id,
+        "actor_name": _clean(actor.name),
+        "organization": actor.organization,
+        "subject_type": _code(entry.subject_type),
+        "subject_id": _code(entry.subject_id),
+        "member": _code(entry.member),
+        "counterpart": _code(entry.counterpart),
+        "basis": _clean(entry.basis),
+        "detail": _clean(canonical(entry.detail).decode()) if entry.detail is not None else None,
+        "request_id": _clean(actor.request_id or None),
+        "origin": _clean(actor.origin or None),
+    }
+    return row, {} if is_sqlite() else times
 
 
-def _sealed(row: dict[str, Any]) -> dict[str, Any]:
-    row["leaf"] = leaf_of(row)
+def _sealed(row: Row, times: Row) -> Row:
+    row["leaf"] = sha256(encode_leaf(Leaf(**row))).hexdigest()
+    row.update(times)
     return row

@@ -12,7 +12,7 @@ from collections import deque
 from typing import Any
 
 from hub.audit.rules import GENESIS, link_hash
-from hub.db.engine import add_many, is_sqlite, look_up
+from hub.db.engine import engine, is_sqlite, look_up
 from hub.db.transaction import prompt_unit_of_work
 from hub.kernel.errors import Busy
 from hub.kernel.ids import new_id
@@ -24,8 +24,8 @@ _MOST_ROWS = 512  # in one unit of work: more would keep those who write waiting
 
 
 async def add_entries(rows: list[Row]) -> None:
-    """In the caller's unit of work."""
-    await add_many("audit_entry", rows)
+    """In the caller's unit of work. All rows have the same columns in the same order."""
+    await engine().add_many("audit_entry", tuple(rows[0]), [tuple(row.values()) for row in rows])
     if is_sqlite():
         await _chain(rows)
 
@@ -39,8 +39,8 @@ async def _chain(rows: list[Row]) -> None:
     links = []
     for row in rows:
         seq, head = seq + 1, link_hash(head, row["leaf"])
-        links.append({"id": new_id(), "seq": seq, "entry": row["id"], "hash": head})
-    await add_many("audit_chain", links)
+        links.append((new_id(), seq, row["id"], head))
+    await engine().add_many("audit_chain", ("id", "seq", "entry", "hash"), links)
 
 
 class _Together:

@@ -38,7 +38,7 @@ async def _update_consent(
 
 
 async def _permit_patients(actor: Actor, rows: list[Row], context: WriteContext) -> list[Row]:
-    return await queries.permit(actor, rows, [Ask(row["id"], row["source"]) for row in rows])
+    return await queries.permit(actor, rows, [Ask(row["id"], row["source"]) for row in rows], context.memory)
 
 
 def _visible_consents(actor: Actor) -> tuple[str, list[Any]]:
@@ -50,7 +50,7 @@ def _visible_consents(actor: Actor) -> tuple[str, list[Any]]:
 
 
 async def _permit_consents(actor: Actor, rows: list[Row], context: WriteContext) -> list[Row]:
-    return await queries.permit(actor, rows, [Ask(row["member"], row["recorder"]) for row in rows])
+    return await queries.permit(actor, rows, [Ask(row["member"], row["recorder"]) for row in rows], context.memory)
 
 
 def _cin(system: str | None, code: str) -> list[str]:

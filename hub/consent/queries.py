@@ -51,6 +51,8 @@ class Known:
 
     agreements: Mapping[str, tuple[str, frozenset[DataElement]]]  # by discloser: its MOU, and what it shares
     grants: Mapping[tuple[str, str], tuple[Grant, ...]]  # by member and discloser
+    members: frozenset[str] = frozenset()
+    disclosers: frozenset[str] = frozenset()
 
     def facts(self, member: str, discloser: str) -> Facts:
         if discloser not in self.agreements:
@@ -60,12 +62,16 @@ class Known:
 
 NOTHING = Facts(None, frozenset(), ())
 _UNKNOWN = Known({}, {})
+_MEMORY = object()
 
 
 async def known(recipient: str, members: Iterable[str], disclosers: Iterable[str], on: date) -> Known:
     """In one query, for however many rows."""
-    of, by = padded(members), padded(disclosers)
-    return (await ask_together(_asked(recipient, of, by, on)))[0] if of else _UNKNOWN
+    of, by = padded(sorted(members)), padded(sorted(disclosers))
+    if not of:
+        return _UNKNOWN
+    (found,) = await ask_together(_asked(recipient, of, by, on))
+    return replace(found, members=frozenset(of), disclosers=frozenset(by))
 
 
 def _asked(recipient: str, of: list[str], by: list[str], on: date) -> Asked[Known]:
@@ -207,12 +213,22 @@ class Ask(NamedTuple):
     past: bool = False
 
 
-async def permit(actor: Actor, rows: Iterable[dict[str, Any]], asks: Iterable[Ask]) -> list[dict[str, Any]]:
-    """The rows that the decision function lets out to the actor's organization, each with its `basis`."""
+async def permit(
+    actor: Actor, rows: Iterable[dict[str, Any]], asks: Iterable[Ask], memory: dict[Any, Any] | None = None
+) -> list[dict[str, Any]]:
+    """The rows that the decision function lets out to the actor's organization, each with its `basis`.
+
+    `memory` is that of one request, while nothing is written: what was looked up for other rows serves these as well.
+    """
     recipient, today = actor.home, clock.today()
     asks = list(asks)
     others = [ask for ask in asks if ask.discloser != recipient]
-    on_record = await known(recipient, (ask.member for ask in others), (ask.discloser for ask in others), today)
+    members, disclosers = {ask.member for ask in others}, {ask.discloser for ask in others}
+    on_record: Known | None = memory.get(_MEMORY) if memory else None
+    if on_record is None or not (members <= on_record.members and disclosers <= on_record.disclosers):
+        on_record = await known(recipient, members, disclosers, today)
+        if memory is not None and members:
+            memory[_MEMORY] = on_record
     questions: dict[tuple[str, Content, bool], Question] = {}
     let_through = []
     for row, ask in zip(rows, asks, strict=True):

@@ -47,7 +47,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 from piccolo.table import Table
@@ -85,6 +85,7 @@ class WriteContext:
     bundle: BundleSoFar | None = None
     channel: str = "fhir"
     base: str = ""
+    memory: dict[Any, Any] | None = None  # of one search: what `permit` has looked up for it already
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,17 +187,25 @@ Visible = Callable[[Actor], tuple[str, Sequence[Any]]]
 class Way:
     """A part of what somebody may see: `column` is their organization, and none of the columns in `besides` is.
 
-    Ways exclude each other: what one finds, no other does. `sql` says what else has to be true.
+    Ways exclude each other: what one finds, no other does. `sql` says what else has to be true. `likely` (with its
+    arguments) leaves out most of what the decision function will not let through: it saves looking at such rows one by
+    one, where there are many.
     """
 
     column: str
     besides: tuple[str, ...] = ()
     sql: str = ""
-    args: Sequence[Any] = ()
+    likely: tuple[str, Sequence[Any]] | None = None
 
-    def condition(self, home: str) -> tuple[str, list[Any]]:
-        parts = [f"r.{self.column} = {{}}", *(f"r.{one} <> {{}}" for one in self.besides)]
-        return " AND ".join([*parts, self.sql] if self.sql else parts), [home] * len(parts) + list(self.args)
+    def condition(self, home: str, likely: bool = True) -> tuple[str, list[Any]]:
+        parts = [f"r.{self.column} = {{}}", *[f"r.{one} <> {{}}" for one in self.besides]]
+        args: list[Any] = [home] * len(parts)
+        if self.sql:
+            parts.append(self.sql)
+        if likely and self.likely is not None:
+            parts.append(self.likely[0])
+            args += self.likely[1]
+        return " AND ".join(parts), args
 
     def leads_nowhere(self, home: str, wanted: Mapping[str, frozenset[str]]) -> bool:
         """Whether a search for these values of columns can find nothing on this way."""
@@ -263,9 +272,9 @@ class Resource:
 
 def any_way(ways: Ways) -> Visible:
     """`visible`, of the parts that `ways` tells."""
+    return partial(all_ways, ways)
 
-    def visible(actor: Actor) -> tuple[str, list[Any]]:
-        found = [way.condition(actor.home) for way in ways(actor)]
-        return f"({' OR '.join(f'({sql})' for sql, _ in found)})", [arg for _, args in found for arg in args]
 
-    return visible
+def all_ways(ways: Ways, actor: Actor, likely: bool = True) -> tuple[str, list[Any]]:
+    found = [way.condition(actor.home, likely) for way in ways(actor)]
+    return f"({' OR '.join([f'({sql})' for sql, _ in found])})", [arg for _, args in found for arg in args]

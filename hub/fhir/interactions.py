@@ -50,7 +50,8 @@ async def read(
     resource = call.wiring.resource(resource_type)
     row = await _seen(call, resource, row_id, "read")
     await call.record(
-        "read", resource.name, ids=[f"{resource.name}/{row_id}"], members=members_of(call, resource, [row]),
+        "read", resource.name, ids=[f"{resource.name}/{row_id}"],
+        members=members_of(call, [(resource, row)]),
         basis=basis_of([row]),
     )  # fmt: skip
     version, at = int(row["version"]), instant(row["updated_at"])
@@ -100,7 +101,7 @@ async def vread(call: Call, resource_type: str, row_id: str, version: str) -> An
         raise NotFound(f"This {resource.name} has no such version.")
     await call.record(
         "vread", resource.name, ids=[f"{resource.name}/{row_id}/_history/{version}"],
-        members=members_of(call, resource, found), basis=basis_of(found),
+        members=members_of(call, [(resource, one) for one in found]), basis=basis_of(found),
     )  # fmt: skip
     return Answer(200, found[0]["document"], int(found[0]["version"]), instant(found[0]["updated_at"]))
 
@@ -154,7 +155,8 @@ async def history(call: Call, resource_type: str, row_id: str, pairs: Sequence[t
         links.append({"relation": "next", "url": f"{own}?{query}&{CURSOR}={shown[-1]['version']}"})
     entries = [entry_text(base, resource.name, one, _history_part(resource, one)) for one in shown]
     await call.record(
-        "history-instance", resource.name, ids=[f"{resource.name}/{row_id}"], members=members_of(call, resource, [row]),
+        "history-instance", resource.name, ids=[f"{resource.name}/{row_id}"],
+        members=members_of(call, [(resource, row)]),
         basis=basis_of(shown),
     )  # fmt: skip
     return Answer(200, join("history", links, entries, total))
@@ -222,7 +224,7 @@ async def _found(call: Call, resource: Resource, stored: Stored) -> Answer:
         address = f"{call.wiring.fhir_base}/{stored.resource_type}/{stored.id}"
         return Answer(200, location=address, stored=stored)
     await call.record(
-        "read", resource.name, ids=[f"{resource.name}/{stored.id}"], members=members_of(call, resource, [row]),
+        "read", resource.name, ids=[f"{resource.name}/{stored.id}"], members=members_of(call, [(resource, row)]),
         basis=basis_of([row]),
     )  # fmt: skip
     return answer_of(call, _as_stored(resource, row), 200)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hub.fhir.description import Document
@@ -20,6 +20,20 @@ _REST_BASE = re.compile(r"(https?://\S+/)[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}")
 _LINKS = ("reference", "valueUri", "valueUrl", "valueUuid")
 
 
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """To which entries of the same transaction the references in an entry may lead, by their text."""
+
+    entries: Mapping[str, Entry] = field(default_factory=dict)
+    types: Mapping[str, str] = field(default_factory=dict)
+
+    def entry(self, text: str) -> Entry | None:
+        return self.entries.get(text.partition("/_history/")[0])
+
+
+_NOBODY = Meant()
+
+
 @dataclass(slots=True)
 class Entry:
     number: int
@@ -33,6 +47,8 @@ class Entry:
     if_match: str | None
     if_none_exist: str | None
     if_none_match: str | None
+    links: tuple[tuple[str, str], ...] = ()  # the key and the text of each reference in the document
+    meant: Meant = _NOBODY
 
     @property
     def path(self) -> str:
@@ -109,52 +125,61 @@ def _twice(where: str, words: str) -> Invalid:
     return Invalid("Two entries of the Bundle overlap.", issues=[Issue(where, words, "duplicate")])
 
 
-def links(value: Any) -> Iterator[tuple[dict[str, Any], str, str]]:
-    """Every reference in a document, as (object, key, text), so that it can be rewritten in place."""
-    stack = [value]
-    while stack:
-        one = stack.pop()
-        if isinstance(one, list):
-            stack.extend(one)
-        elif isinstance(one, dict):
-            for key, inner in one.items():
-                if isinstance(inner, str):
-                    if key in _LINKS:
-                        yield one, key, inner
-                elif isinstance(inner, dict | list):
-                    stack.append(inner)
-
-
-def target_of(entry: Entry, text: str, named: Mapping[str, Entry]) -> Entry | None:
-    """The entry that a reference means: by its fullUrl, or relative to the base of the own fullUrl."""
-    plain = text.split("/_history/")[0]
-    if plain in named:
-        return named[plain]
-    base = _REST_BASE.fullmatch(entry.full_url or "")
-    return named.get(base[1] + plain) if base else None
-
-
-def types(entries: list[Entry], named: Mapping[str, Entry]) -> list[Mapping[str, str]]:
-    """For each entry, the type of those that a reference in it may mean, by the reference's text (see `target_of`)."""
-    known = {name: one.resource_type for name, one in named.items()}
-    by_base: dict[str, Mapping[str, str]] = {"": known}
-    found = []
+def link(entries: list[Entry]) -> None:
+    """Find the references of each entry, and to which others they lead. Raises Invalid as `names`."""
+    named = names(entries)
+    meant: dict[str, Meant] = {"": _meant(named)}
     for entry in entries:
         match = _REST_BASE.fullmatch(entry.full_url or "")
         base = match[1] if match else ""
-        if base not in by_base:
-            relative = {name[len(base) :]: kind for name, kind in known.items() if name.startswith(base)}
-            by_base[base] = {**relative, **known}
-        found.append(by_base[base])
-    return found
+        if base not in meant:  # relative references, to the base of the own fullUrl
+            relative = {name[len(base) :]: one for name, one in named.items() if name.startswith(base)}
+            meant[base] = _meant({**relative, **named})
+        entry.links, entry.meant = tuple(_links(entry.document)), meant[base]
 
 
-def order(wiring: Wiring, entries: list[Entry], named: Mapping[str, Entry]) -> list[Entry]:
+def _meant(entries: Mapping[str, Entry]) -> Meant:
+    return Meant(entries, {name: one.resource_type for name, one in entries.items()})
+
+
+def _links(value: Any) -> Iterator[tuple[str, str]]:
+    stack = [value]
+    while stack:
+        one = stack.pop()
+        kind = type(one)
+        if kind is dict:
+            for key, inner in one.items():
+                if type(inner) is not str:
+                    stack.append(inner)
+                elif key in _LINKS:
+                    yield key, inner
+        elif kind is list:
+            stack.extend(one)
+
+
+def rewritten(value: Any, new: Mapping[tuple[str, str], str]) -> Any:
+    """The same document with other texts for some of its references, by key and text. What it was given stays."""
+    kind = type(value)
+    if kind is list:
+        return [rewritten(one, new) for one in value]
+    if kind is not dict:
+        return value
+    changed = {}
+    for key, inner in value.items():
+        if type(inner) is not str:
+            inner = rewritten(inner, new)
+        elif key in _LINKS:
+            inner = new.get((key, inner), inner)
+        changed[key] = inner
+    return changed
+
+
+def order(wiring: Wiring, entries: list[Entry]) -> list[Entry]:
     """What is referred to comes first; then by method, type and place. Raises Invalid for a circle."""
     waits: dict[int, set[int]] = {entry.number: set() for entry in entries}
     for entry in entries:
-        for _, _, text in links(entry.document):
-            target = target_of(entry, text, named)
+        for _, text in entry.links:
+            target = entry.meant.entry(text)
             if target is not None and target is not entry and target.method == "POST":
                 waits[entry.number].add(target.number)
     left = {entry.number: entry for entry in entries}

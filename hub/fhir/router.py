@@ -175,9 +175,7 @@ def _reads(wiring: Wiring) -> list[ControllerRouterHandler]:
         return _respond(request, await interactions.vread(call, resource_type, row_id, version))
 
     @route("/{resource_type:str}/{row_id:str}/_history", http_method=_READS, status_code=200)
-    async def history(
-        request: Request[Any, Any, Any], resource_type: FromPath[str], row_id: FromPath[str]
-    ) -> ASGIApp:
+    async def history(request: Request[Any, Any, Any], resource_type: FromPath[str], row_id: FromPath[str]) -> ASGIApp:
         call = await _call(request, wiring)
         _known(wiring, resource_type, row_id)
         return _respond(request, await interactions.history(call, resource_type, row_id, _query(request)))
@@ -224,9 +222,7 @@ def _writes(wiring: Wiring) -> list[ControllerRouterHandler]:
         return await answered(request, call, interactions.create(call, resource_type, document, if_none_exist))
 
     @put("/{resource_type:str}/{row_id:str}")
-    async def update(
-        request: Request[Any, Any, Any], resource_type: FromPath[str], row_id: FromPath[str]
-    ) -> ASGIApp:
+    async def update(request: Request[Any, Any, Any], resource_type: FromPath[str], row_id: FromPath[str]) -> ASGIApp:
         call = await _call(request, wiring)
         _known(wiring, resource_type, row_id)
         document = decode_document(await _body(request, wiring, JSON_TYPES))
@@ -234,9 +230,7 @@ def _writes(wiring: Wiring) -> list[ControllerRouterHandler]:
         return await answered(request, call, interactions.update(call, resource_type, row_id, document, expected))
 
     @patch("/{resource_type:str}/{row_id:str}")
-    async def change(
-        request: Request[Any, Any, Any], resource_type: FromPath[str], row_id: FromPath[str]
-    ) -> ASGIApp:
+    async def change(request: Request[Any, Any, Any], resource_type: FromPath[str], row_id: FromPath[str]) -> ASGIApp:
         call = await _call(request, wiring)
         _known(wiring, resource_type, row_id)
         operations = decode(await _body(request, wiring, frozenset({JSON_PATCH})))
@@ -245,9 +239,7 @@ def _writes(wiring: Wiring) -> list[ControllerRouterHandler]:
         return await answered(request, call, interactions.patch(call, resource_type, row_id, apply, expected))
 
     @delete("/{resource_type:str}/{row_id:str}", status_code=405)
-    async def remove(
-        request: Request[Any, Any, Any], resource_type: FromPath[str], row_id: FromPath[str]
-    ) -> ASGIApp:
+    async def remove(request: Request[Any, Any, Any], resource_type: FromPath[str], row_id: FromPath[str]) -> ASGIApp:
         call = await _call(request, wiring)
         _known(wiring, resource_type, row_id)
         resource = wiring.resource(resource_type)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
 from urllib.parse import urlencode
 
 from hub.db.documents import instant_text
@@ -31,7 +33,7 @@ Found = dict[tuple[str, str], tuple[Resource, Row]]
 
 async def search(call: Call, resource_type: str, pairs: Sequence[tuple[str, str]]) -> Answer:
     resource = call.wiring.resource(resource_type)
-    query = urlencode([(k, v) for k, v in pairs if k != CURSOR])
+    query, call = _encoded(tuple([pair for pair in pairs if pair[0] != CURSOR])), replace(call, memory={})
     try:
         asked = read(call, resource, pairs)
         if asked.counts_only:
@@ -57,10 +59,10 @@ async def _page(call: Call, asked: Asked, resource: Resource) -> tuple[list[Row]
 
     The page is filled, so that neither its length nor its link tells of rows that are withheld.
     """
-    parts = scopes(call, resource, asked.wanted)
     found: list[Row] = []
-    size, looked, after = asked.count + 1, 0, asked.after
+    size, looked, after, likely = asked.count + 1, 0, asked.after, False
     while True:
+        parts = scopes(call, resource, asked.wanted, likely)
         narrower = [*asked.conditions, after] if after else asked.conditions
         rows = await in_order(
             resource, [all_of([part, *narrower]) for part in parts], asked.sort, size, few=asked.few
@@ -72,7 +74,7 @@ async def _page(call: Call, asked: Asked, resource: Resource) -> tuple[list[Row]
             return found[: asked.count], len(found) > asked.count
         if looked > MAX_LOOKED_AT:
             raise refuse("_count", "the search meets too much that may not be told; narrow it.", "too-costly")
-        size, after = max(size, FILL), behind(asked.sort, last)
+        size, after, likely = max(size, FILL), behind(asked.sort, last), True
 
 
 def _place(asked: Asked, row: Row) -> list[object]:
@@ -171,14 +173,12 @@ async def _sources(call: Call, follow: Follow, rows: list[Row]) -> list[Row]:
 
 
 async def _record(call: Call, resource: Resource, matches: list[Row], included: Found, query: str) -> None:
-    members = members_of(call, resource, matches)
-    for other, row in included.values():
-        for member, side in members_of(call, other, [row]).items():
-            members[member] = members.get(member) or side
-    rows = [*matches, *(row for _, row in included.values())]
-    ids = [f"{resource.name}/{row['id']}" for row in matches]
-    ids += [f"{other.name}/{row['id']}" for other, row in included.values()]
-    await call.record("search-type", resource.name, ids=ids, members=members, query=query, basis=basis_of(rows))
+    told = [*((resource, row) for row in matches), *included.values()]
+    ids = [f"{one.name}/{row['id']}" for one, row in told]
+    rows = [row for _, row in told]
+    await call.record(
+        "search-type", resource.name, ids=ids, members=members_of(call, told), query=query, basis=basis_of(rows)
+    )
 
 
 def _bundle(
@@ -186,16 +186,21 @@ def _bundle(
 ) -> str:
     base, name = call.wiring.fhir_base, asked.resource.name
     own = f"{base}/{name}"
-    applied = urlencode(asked.applied)
+    applied = _encoded(tuple(asked.applied))
     links = [{"relation": "self", "url": f"{own}?{applied}" if applied else own}]
     if following is not None:
-        links.append({"relation": "next", "url": f"{own}?{urlencode([*asked.applied, (CURSOR, following)])}"})
+        links.append({"relation": "next", "url": f"{own}?{applied}{'&' if applied else ''}{CURSOR}={following}"})
     entries = [entry_text(base, name, row, '"search":{"mode":"match"}') for row in matches]
     entries += [entry_text(base, o.name, row, '"search":{"mode":"include"}') for o, row in included.values()]
     if asked.warnings:
         said = encode(outcome(issue_of(one) for one in asked.warnings))
         entries.append(f'{{"resource":{said},"search":{{"mode":"outcome"}}}}')
     return join("searchset", links, entries, total)
+
+
+@lru_cache(maxsize=256)  # who polls asks the same again
+def _encoded(pairs: tuple[tuple[str, str], ...]) -> str:
+    return urlencode(pairs)
 
 
 def entry_text(base: str, resource_type: str, row: Row, extra: str) -> str:

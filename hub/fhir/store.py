@@ -11,10 +11,10 @@ from urllib.parse import parse_qsl
 from hub.db.engine import fetch, is_sqlite, look_up
 from hub.db.lists import marks, padded
 from hub.fhir.asked import SortKey, conditions
-from hub.fhir.description import Resource, Row
+from hub.fhir.description import Resource, Row, all_ways
 from hub.fhir.query import Condition, all_of, any_of
 from hub.fhir.scopes import granted
-from hub.fhir.wiring import Call
+from hub.fhir.wiring import Call, Side
 from hub.kernel.errors import Forbidden
 
 
@@ -32,14 +32,20 @@ def require(call: Call, resource_type: str, letter: str) -> tuple[str, ...]:
     return limits
 
 
-def scope(call: Call, resource: Resource, letter: str) -> Condition:
-    """What the asker may see of a type: their organization's rows, within the constraints of their scopes."""
+def scope(call: Call, resource: Resource, letter: str, decided: bool = False) -> Condition:
+    """What the asker may see of a type: their organization's rows, within the constraints of their scopes.
+
+    `decided`: the decision function is asked of each row that is found, and they are few.
+    """
     limits = require(call, resource.name, letter)
-    sql, args = resource.visible(call.actor)
-    return _narrowed(call, resource, Condition(sql, tuple(args)), limits)
+    if decided and resource.ways is not None:
+        seen: tuple[str, Sequence[Any]] = all_ways(resource.ways, call.actor, likely=False)
+    else:
+        seen = resource.visible(call.actor)
+    return _narrowed(call, resource, Condition(seen[0], tuple(seen[1])), limits)
 
 
-def scopes(call: Call, resource: Resource, wanted: Mapping[str, frozenset[str]]) -> list[Condition]:
+def scopes(call: Call, resource: Resource, wanted: Mapping[str, frozenset[str]], likely: bool) -> list[Condition]:
     """The same for a search, in parts of which each is found by an index in the search's order; without those that
     cannot lead to the `wanted` values of columns.
     """
@@ -49,7 +55,7 @@ def scopes(call: Call, resource: Resource, wanted: Mapping[str, frozenset[str]])
     found = []
     for way in resource.ways(call.actor):
         if not way.leads_nowhere(home, wanted):
-            sql, args = way.condition(home)
+            sql, args = way.condition(home, likely)
             found.append(_narrowed(call, resource, Condition(sql, tuple(args)), limits))
     return found
 
@@ -100,7 +106,7 @@ async def in_order(
 
 async def one(call: Call, resource: Resource, row_id: str, letter: str = "r") -> Row | None:
     """The current row, or None where the asker may not know of it. One query, and what the decision function asks."""
-    seen = scope(call, resource, letter)
+    seen = scope(call, resource, letter, decided=True)
     rows = await look_up(f"{resource.select()}r.id = {{}} AND {_sifted(seen)}", row_id, *seen.args)
     rows = await permitted(call, resource, rows)
     return rows[0] if rows else None
@@ -117,24 +123,25 @@ async def by_ids(call: Call, resource: Resource, ids: Iterable[str]) -> list[Row
     wanted = padded(ids)
     if not wanted:
         return []
-    seen = scope(call, resource, "r")
+    seen = scope(call, resource, "r", decided=True)
     sql = f"{resource.select()}r.id IN ({marks(wanted)}) AND {_sifted(seen)}"
     return await permitted(call, resource, await look_up(sql, *wanted, *seen.args))
 
 
-def members_of(call: Call, resource: Resource, rows: Sequence[Row]) -> dict[str, str | None]:
-    """Whose data these rows are, for the audit trail; each with the other side: from whom the data came, or whose they
-    are.
-    """
-    found: dict[str, str | None] = {}
-    if resource.member is None:
-        return found
+def members_of(call: Call, told: Iterable[tuple[Resource, Row]]) -> dict[str, Side]:
+    """Whose data these rows are, for the audit trail; with each member the other side, and on what it rested."""
     own = call.actor.organization
-    for row in rows:
-        member = row[resource.member]
-        if member and found.get(member) is None:
-            found[member] = next((row[one] for one in resource.parties if row[one] not in (None, own)), None)
-    return found
+    sides: dict[str, str | None] = {}
+    grounds: dict[str, dict[str, None]] = {}
+    for resource, row in told:
+        member = row[resource.member] if resource.member else None
+        if not member:
+            continue
+        if sides.get(member) is None:
+            sides[member] = next((row[one] for one in resource.parties if row[one] not in (None, own)), None)
+        if basis := row.get("basis"):
+            grounds.setdefault(member, {})[basis] = None
+    return {member: Side(side, "; ".join(grounds.get(member, ())) or None) for member, side in sides.items()}
 
 
 def basis_of(rows: Sequence[Row]) -> str | None:

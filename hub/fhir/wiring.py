@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from litestar import Request
 
@@ -15,13 +15,21 @@ from hub.fhir.description import BundleSoFar, Reference, Resource, WriteContext
 from hub.kernel.actor import Actor
 from hub.kernel.errors import NotFound
 
-NOBODY: Mapping[str, str | None] = MappingProxyType({})
+
+class Side(NamedTuple):
+    """Of a member whose data went out: the other organization, that they came from or belong to, and the grounds."""
+
+    counterpart: str | None
+    basis: str | None
+
+
+NOBODY: Mapping[str, Side] = MappingProxyType({})
 
 
 class Record(Protocol):
     """Writes one entry of the audit trail: `interaction` is FHIR's code (read, vread, search-type, …), `outcome` is
-    `permitted` or `refused`, `query` the parameters of a search, `basis` what the decision rested on. `members` are
-    those whose data went out, each with the other organization that the data came from or belongs to."""
+    `permitted` or `refused`, `query` the parameters of a search, `basis` what the decisions rested on, all of them;
+    `members` tells the same for each whose data went out."""
 
     async def __call__(
         self,
@@ -29,7 +37,7 @@ class Record(Protocol):
         interaction: str,
         resource_type: str,
         ids: Sequence[str],
-        members: Mapping[str, str | None],
+        members: Mapping[str, Side],
         request_id: str,
         query: str | None,
         outcome: str,
@@ -94,6 +102,7 @@ class Call:
     request_id: str = ""
     prefer: frozenset[str] = frozenset()
     bundle: BundleSoFar | None = None
+    memory: dict[Any, Any] | None = None  # while nothing is written
 
     @property
     def strict(self) -> bool:
@@ -106,6 +115,7 @@ class Call:
             in_bundle=self.bundle is not None,
             bundle=self.bundle,
             base=self.wiring.fhir_base,
+            memory=self.memory,
         )
 
     async def record(
@@ -114,7 +124,7 @@ class Call:
         resource_type: str,
         *,
         ids: Sequence[str] = (),
-        members: Mapping[str, str | None] = NOBODY,
+        members: Mapping[str, Side] = NOBODY,
         query: str | None = None,
         outcome: str = "permitted",
         basis: str | None = None,

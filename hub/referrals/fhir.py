@@ -21,8 +21,8 @@ _SDOH = "http://hl7.org/fhir/us/sdoh-clinicalcare/StructureDefinition"
 
 def _ways_to_requests(actor: Actor) -> list[Way]:
     """Own requests, and those that ask this organization, as far as terms and grants let them through."""
-    sql, args = granted("r.member", "r.requester", DataElement.REFERRAL, actor.home)
-    return [Way("requester"), Way("performer", ("requester",), f"r.status <> 'draft' AND {sql}", args)]
+    likely = granted("r.member", "r.requester", DataElement.REFERRAL, actor.home)
+    return [Way("requester"), Way("performer", ("requester",), "r.status <> 'draft'", likely)]
 
 
 def _sent(row: Row) -> bool:
@@ -34,12 +34,12 @@ def _sent(row: Row) -> bool:
 
 async def _permit_requests(actor: Actor, rows: list[Row], context: WriteContext) -> list[Row]:
     rows = [row for row in rows if row["requester"] == actor.home or _sent(row)]
-    return await permit(actor, rows, [Ask(row["member"], row["requester"]) for row in rows])
+    return await permit(actor, rows, [Ask(row["member"], row["requester"]) for row in rows], context.memory)
 
 
 def _ways_to_tasks(actor: Actor) -> list[Way]:
-    sql, args = granted("r.member", "r.requester", DataElement.REFERRAL, actor.home)
-    return [Way("requester"), Way("owner", ("requester",), f"r.status <> 'draft' AND {sql}", args)]
+    likely = granted("r.member", "r.requester", DataElement.REFERRAL, actor.home)
+    return [Way("requester"), Way("owner", ("requester",), "r.status <> 'draft'", likely)]
 
 
 async def _permit_tasks(actor: Actor, rows: list[Row], context: WriteContext) -> list[Row]:
@@ -57,7 +57,7 @@ async def _permit_tasks(actor: Actor, rows: list[Row], context: WriteContext) ->
     if not theirs:
         return own
     asks = [Ask(row["member"], row["requester"], past=True) for row in theirs]
-    permitted = {(row["id"], row["version"]) for row in await permit(actor, theirs, asks)}
+    permitted = {(row["id"], row["version"]) for row in await permit(actor, theirs, asks, context.memory)}
     return [row for row in rows if row["requester"] == actor.home or (row["id"], row["version"]) in permitted]
 
 
@@ -75,6 +75,7 @@ async def _permit_procedures(actor: Actor, rows: list[Row], context: WriteContex
         actor,
         rows,
         [Ask(row["member"], row["performer"], loop=True, on=row["performed_on"]) for row in rows],
+        context.memory,
     )
 
 
