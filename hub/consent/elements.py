@@ -207,8 +207,9 @@ _meta = msgspec.json.Decoder(_Meta)
 _narrative = msgspec.json.Decoder(_Narrative)
 
 
+@lru_cache(maxsize=2048)
 def content_of(text: str) -> Content:
-    """`elements_of` and `labels_of` of a stored document.
+    """`elements_of` and `labels_of` of a stored document. It is a function of the text alone.
 
     Nearly every document holds nothing but elements that speak for themselves: then the names of its elements say it
     all, and documents with the same names come again and again.
@@ -223,6 +224,28 @@ def content_of(text: str) -> Content:
         paths, unmapped = elements_of(document)
         return Content(paths, frozenset(paths.values()), unmapped, labels_of([document]))
     return _plain(bytes(parts["resourceType"]), tuple(parts))
+
+
+def content_in(document: Mapping[str, Any] | str) -> Content:
+    """`content_of`, for a document that may not be stored yet."""
+    if isinstance(document, str):
+        return content_of(document)
+    meta, text = document.get("meta") or {}, document.get("text")
+    if "contained" in document or "security" in meta or (text is not None and text.get("status") not in _NO_MORE):
+        paths, unmapped = elements_of(document)
+        return Content(paths, frozenset(paths.values()), unmapped, labels_of([document]))
+    return _plain(encode(document["resourceType"]).encode(), tuple(document))
+
+
+@lru_cache(maxsize=1024)
+def joined(contents: tuple[Content, ...]) -> Content:
+    """What several documents hold."""
+    paths: dict[str, E] = {}
+    for one in contents:
+        paths |= one.paths
+    unmapped = tuple(path for one in contents for path in one.unmapped)
+    labels = frozenset(label for one in contents for label in one.labels)
+    return Content(paths, frozenset(paths.values()), unmapped, labels)
 
 
 @lru_cache(maxsize=4096)

@@ -45,22 +45,22 @@ def _granted(member: str, discloser: str) -> str:
         AND t.element = {{}} AND t.from_date <= {{}} AND (t.until_date IS NULL OR t.until_date >= {{}})))"""
 
 
+NOTHING = Facts(None, frozenset(), ())
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What is on record today of what several disclosers may tell one recipient of some members."""
 
-    agreements: Mapping[str, tuple[str, frozenset[DataElement]]]  # by discloser: its MOU, and what it shares
-    grants: Mapping[tuple[str, str], tuple[Grant, ...]]  # by member and discloser
+    agreements: Mapping[str, Facts]  # by discloser: its MOU and what it shares, and no grants
+    granted: Mapping[tuple[str, str], Facts]  # by member and discloser: with the grants as well
     members: frozenset[str] = frozenset()
     disclosers: frozenset[str] = frozenset()
 
     def facts(self, member: str, discloser: str) -> Facts:
-        if discloser not in self.agreements:
-            return NOTHING
-        return Facts(*self.agreements[discloser], self.grants.get((member, discloser), ()))
+        return self.granted.get((member, discloser)) or self.agreements.get(discloser, NOTHING)
 
 
-NOTHING = Facts(None, frozenset(), ())
 _UNKNOWN = Known({}, {})
 _MEMORY = object()
 
@@ -98,7 +98,13 @@ def _known(recipient: str, rows: Rows) -> Known:
         terms[discloser] = terms.get(discloser, NOTHING.terms) | mou.elements_in(row["listed"])
         if start is not None and (discloser not in since or mou.governs((start, basis), since[discloser])):
             since[discloser] = start, basis
-    return Known({one: (since[one][1], terms[one]) for one in since}, grants)
+    agreements = {one: Facts(basis, terms[one], ()) for one, (_, basis) in since.items()}
+    granted = {
+        (member, one): Facts(agreements[one].agreement, agreements[one].terms, given)
+        for (member, one), given in grants.items()
+        if one in agreements
+    }
+    return Known(agreements, granted)
 
 
 @lru_cache(maxsize=1024)
@@ -120,7 +126,7 @@ async def facts(member: str, discloser: str, recipient: str, on: date) -> Facts:
 async def _without_terms(discloser: str, recipient: str, on: date) -> Facts:
     """Where no term leads to an MOU, there may be one that shares nothing this way: a refusal tells the two apart."""
     agreement = await mou.agreement_in_force(discloser, recipient, on)
-    return replace(NOTHING, agreement=agreement.id) if agreement else NOTHING
+    return Facts(agreement.id, frozenset(), ()) if agreement else NOTHING
 
 
 def _asking(discloser: str, recipient: str, content: Content, on: date, loop: bool) -> Question:
@@ -222,8 +228,8 @@ async def permit(
     """
     recipient, today = actor.home, clock.today()
     asks = list(asks)
-    others = [ask for ask in asks if ask.discloser != recipient]
-    members, disclosers = {ask.member for ask in others}, {ask.discloser for ask in others}
+    members = {ask.member for ask in asks if ask.discloser != recipient}
+    disclosers = {ask.discloser for ask in asks if ask.discloser != recipient}
     on_record: Known | None = memory.get(_MEMORY) if memory else None
     if on_record is None or not (members <= on_record.members and disclosers <= on_record.disclosers):
         on_record = await known(recipient, members, disclosers, today)
@@ -231,16 +237,14 @@ async def permit(
             memory[_MEMORY] = on_record
     questions: dict[tuple[str, Content, bool], Question] = {}
     let_through = []
-    for row, ask in zip(rows, asks, strict=True):
-        member, discloser, loop, on, past = ask
+    for row, (member, discloser, loop, on, past) in zip(rows, asks, strict=True):
         if discloser == recipient:
             decision = OWN
         elif past or not row.get("past"):
-            content = content_of(row["document"])
-            asked = questions.get((discloser, content, loop))
+            key = discloser, content_of(row["document"]), loop
+            asked = questions.get(key)
             if asked is None:
-                asked = _asking(discloser, recipient, content, today, loop)
-                questions[discloser, content, loop] = asked
+                asked = questions[key] = _asking(discloser, recipient, key[1], today, loop)
             decision = decide(asked, on_record.facts(member, discloser))
             if not decision.permitted:
                 decision = await _refused(asked, decision, on)

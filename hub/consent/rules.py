@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
+import msgspec
+
 from hub.mou.rules import DataElement
 
 CARE = "TREAT"
@@ -45,8 +47,7 @@ class Ground(StrEnum):
     CONSENT = "consent"
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(msgspec.Struct, frozen=True):
     """A row that a consent opened: this discloser to this recipient, for this purpose, on these days (inclusive)."""
 
     consent: str
@@ -73,8 +74,7 @@ class Question:
     loop: bool = False  # the recipient is the referrer, and the data are the loop's
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """What is on record for this pair and this member."""
 
     agreement: str | None  # id of an MOU in force between the two on that day
@@ -82,8 +82,7 @@ class Facts:
     grants: tuple[Grant, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """Permitted or not, on which basis, and in words for the trail and for the asker."""
 
     permitted: bool

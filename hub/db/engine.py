@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +59,13 @@ def is_sqlite() -> bool:
     return isinstance(engine(), PooledSQLiteEngine)
 
 
+_PLAIN = frozenset({str, bool, int, float, bytes, datetime, date, type(None)})
+
+
 def _text(bound: Engine, sql: str, args: tuple[Any, ...]) -> tuple[str, Sequence[Any]]:
     """SQL with `{}` as this database wants it. An argument may itself be a piece of SQL, made by Piccolo."""
     for arg in args:
-        if isinstance(arg, Selectable):
+        if type(arg) not in _PLAIN and isinstance(arg, Selectable):
             return QueryString(sql, *args).compile_string(engine_type=bound.engine_type)
     return compiled(sql, bound.engine_type), args
 

@@ -21,6 +21,7 @@ Types = Mapping[str, str]
 
 MAX_ARGUMENTS = 32_000  # the protocol's own limit is 32,767
 MAX_PARTS = 100
+FEW = 4  # rows of one table that go each by itself: making arrays of them costs more
 MAX_KEPT = 10_000  # rows and statements; whoever writes more has them sent in between
 
 _READ = re.compile(r"\s*(SELECT|WITH|VALUES|TABLE|SHOW|EXPLAIN)\b", re.IGNORECASE)
@@ -65,7 +66,7 @@ class _Rows:
     rows: list[Sequence[Any]]
 
     def sent(self, types: Types) -> list[Sent]:
-        if len(self.rows) > 1:
+        if len(self.rows) > FEW:
             casts = tuple([types.get(column, "[]") for column in self.columns])
             if not any(cast.endswith("[]") for cast in casts):  # unnest would flatten an array
                 return [(insert_many_sql(self.table, self.columns, casts), list(zip(*self.rows, strict=True)))]
@@ -129,7 +130,7 @@ class Queue:
 
     def tables_of_many(self) -> set[str]:
         """The tables whose columns' types `take` wants to know."""
-        return {one.table for one in self._waiting if isinstance(one, _Rows) and len(one.rows) > 1}
+        return {one.table for one in self._waiting if isinstance(one, _Rows) and len(one.rows) > FEW}
 
     def take(self, types: Mapping[str, Types]) -> list[Sent]:
         """Everything queued as statements to send in this order, as few as can be; afterwards nothing is queued."""

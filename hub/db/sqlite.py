@@ -13,7 +13,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -45,11 +45,16 @@ def _instant(stored: bytes) -> datetime:
     return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
 
 
+def _day(stored: bytes) -> date:
+    return date.fromisoformat(stored.decode())
+
+
 sqlite3.register_adapter(datetime, _utc_text)
 # Piccolo's own take ten times as long: they go by way of Decimal, and through several calls.
 sqlite3.converters.pop("INTEGER", None)  # SQLite gives an int by itself, for nothing
 sqlite3.register_converter("BOOLEAN", b"1".__eq__)
 sqlite3.register_converter("TIMESTAMPTZ", _instant)
+sqlite3.register_converter("DATE", _day)
 
 
 class _Statements:

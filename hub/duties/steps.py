@@ -15,7 +15,7 @@ from hub.audit.actions import Entry, record_many
 from hub.db.engine import add_many, write
 from hub.db.together import Asked, Rows, ask_together
 from hub.duties import rules
-from hub.duties.queries import RuleRow, Terms, UnknownRule, asked_terms, responsible_position
+from hub.duties.queries import Limit, Terms, UnknownRule, asked_terms, responsible_position
 from hub.duties.rule_actions import ensure_rules
 from hub.duties.rules import AGENDA, ESCALATE, NOT_BEFORE, Event, State
 from hub.kernel import clock
@@ -152,7 +152,7 @@ def _open(steps: Steps, owed: Owed, terms: Terms) -> None:
         "escalate_position": responsible_position(terms.kind) if escalate_on else None,
         "escalate_on": escalate_on,
         "agenda_on": _on(due, of(owed.rule + AGENDA), holidays),
-        "shared": row.shared,
+        "shared": bool(row.shared),
         "state": State.OPEN.value,
         "version": 1,
     }
@@ -172,7 +172,7 @@ async def _whole(owed: Owed, terms: Terms | None) -> Terms:
     return terms
 
 
-def _on(base: date, rule: RuleRow | None, holidays: Collection[date]) -> date | None:
+def _on(base: date, rule: Limit | None, holidays: Collection[date]) -> date | None:
     """The date that a rule hanging on another sets, counted from `base`."""
     if rule is None or rule.limit_count is None:
         return None

@@ -50,6 +50,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, Protocol
 
+import msgspec
 from piccolo.table import Table
 
 from hub.db.documents import Stored
@@ -183,8 +184,7 @@ class Update(Protocol):
 Visible = Callable[[Actor], tuple[str, Sequence[Any]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(msgspec.Struct, frozen=True):
     """A part of what somebody may see: `column` is their organization, and none of the columns in `besides` is.
 
     Ways exclude each other: what one finds, no other does. `sql` says what else has to be true. `likely` (with its

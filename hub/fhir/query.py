@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from piccolo.columns import Date as DateColumn
 
 from hub.fhir.codes import SYSTEMS
@@ -29,8 +30,7 @@ _ID = Token("_id", column="id")
 _LAST_UPDATED = Date("_lastUpdated", column="updated_at", day=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(msgspec.Struct, frozen=True):
     sql: str
     args: tuple[Any, ...] = ()
 

@@ -59,10 +59,10 @@ async def _page(call: Call, asked: Asked, resource: Resource) -> tuple[list[Row]
 
     The page is filled, so that neither its length nor its link tells of rows that are withheld.
     """
+    parts = scopes(call, resource, asked.wanted)
     found: list[Row] = []
-    size, looked, after, likely = asked.count + 1, 0, asked.after, False
+    size, looked, after = asked.count + 1, 0, asked.after
     while True:
-        parts = scopes(call, resource, asked.wanted, likely)
         narrower = [*asked.conditions, after] if after else asked.conditions
         rows = await in_order(
             resource, [all_of([part, *narrower]) for part in parts], asked.sort, size, few=asked.few
@@ -74,7 +74,7 @@ async def _page(call: Call, asked: Asked, resource: Resource) -> tuple[list[Row]
             return found[: asked.count], len(found) > asked.count
         if looked > MAX_LOOKED_AT:
             raise refuse("_count", "the search meets too much that may not be told; narrow it.", "too-costly")
-        size, after, likely = max(size, FILL), behind(asked.sort, last), True
+        size, after = max(size, FILL), behind(asked.sort, last)
 
 
 def _place(asked: Asked, row: Row) -> list[object]:

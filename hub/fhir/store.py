@@ -45,7 +45,7 @@ def scope(call: Call, resource: Resource, letter: str, decided: bool = False) ->
     return _narrowed(call, resource, Condition(seen[0], tuple(seen[1])), limits)
 
 
-def scopes(call: Call, resource: Resource, wanted: Mapping[str, frozenset[str]], likely: bool) -> list[Condition]:
+def scopes(call: Call, resource: Resource, wanted: Mapping[str, frozenset[str]]) -> list[Condition]:
     """The same for a search, in parts of which each is found by an index in the search's order; without those that
     cannot lead to the `wanted` values of columns.
     """
@@ -55,7 +55,7 @@ def scopes(call: Call, resource: Resource, wanted: Mapping[str, frozenset[str]],
     found = []
     for way in resource.ways(call.actor):
         if not way.leads_nowhere(home, wanted):
-            sql, args = way.condition(home, likely)
+            sql, args = way.condition(home)
             found.append(_narrowed(call, resource, Condition(sql, tuple(args)), limits))
     return found
 
@@ -132,16 +132,21 @@ def members_of(call: Call, told: Iterable[tuple[Resource, Row]]) -> dict[str, Si
     """Whose data these rows are, for the audit trail; with each member the other side, and on what it rested."""
     own = call.actor.organization
     sides: dict[str, str | None] = {}
-    grounds: dict[str, dict[str, None]] = {}
+    grounds: dict[str, str] = {}
     for resource, row in told:
         member = row[resource.member] if resource.member else None
         if not member:
             continue
         if sides.get(member) is None:
-            sides[member] = next((row[one] for one in resource.parties if row[one] not in (None, own)), None)
-        if basis := row.get("basis"):
-            grounds.setdefault(member, {})[basis] = None
-    return {member: Side(side, "; ".join(grounds.get(member, ())) or None) for member, side in sides.items()}
+            sides[member] = None
+            for party in resource.parties:
+                if row[party] is not None and row[party] != own:
+                    sides[member] = row[party]
+                    break
+        basis, before = row.get("basis"), grounds.get(member)
+        if basis and basis != before:
+            grounds[member] = f"{before}; {basis}" if before else basis
+    return {member: Side(side, grounds.get(member)) for member, side in sides.items()}
 
 
 def basis_of(rows: Sequence[Row]) -> str | None:

@@ -10,8 +10,8 @@ from hub.db.transaction import unit_of_work
 from hub.kernel.actor import Actor
 from hub.kernel.calendar import Quarter
 from hub.kernel.errors import Forbidden, NotFound
-from hub.reports.queries import Report, gather, may_read
-from hub.reports.rules import BehindRow, Facts, figures_of, select, words_of
+from hub.reports.queries import Report, gather, may_read, page_behind
+from hub.reports.rules import BehindRow, Facts, count, figures_of, words_of
 
 READ, ROWS = "reports:quarter:read", "reports:rows:read"
 
@@ -32,35 +32,44 @@ async def read_report(actor: Actor, organization: str, quarter: Quarter, form: s
     return report
 
 
+ROWS_OF_A_PAGE = 50
+
+
 @dataclass(frozen=True)
 class Behind:
-    """A figure opened: what it counts, of which partner, and its rows."""
+    """A figure opened: what it counts, of which partner, and a page of its rows."""
 
     report: Report
     facts: Facts
     figure: str
     words: str
+    total: int
     rows: Sequence[BehindRow]
 
 
 @unit_of_work
-async def read_rows(actor: Actor, organization: str, quarter: Quarter, figure: str, partner: str) -> Behind:
-    """The rows behind a figure. Whose they are stands in the trail, an entry for each member."""
+async def read_rows(
+    actor: Actor, organization: str, quarter: Quarter, figure: str, partner: str, page: int = 1
+) -> Behind:
+    """A page of the rows behind a figure. Whose they are stands in the trail, an entry for each member."""
     _refuse_stranger(actor, organization, quarter, ROWS)
     report = await gather(organization, quarter)
     facts = report.facts(partner)
     if facts is None:
         raise NotFound("There is no such partner in this report.")
     try:
-        words, rows = words_of(figure), select(figure, facts, report.period)
+        words, total = words_of(figure), count(figure, facts, report.period)
+        last = max(1, -(-total // ROWS_OF_A_PAGE))
+        offset = (min(max(1, page), last) - 1) * ROWS_OF_A_PAGE
+        rows = await page_behind(report, figure, partner, offset, ROWS_OF_A_PAGE)
     except (KeyError, ValueError):
         raise NotFound("There is no such figure in this report.") from None
-    detail = {"quarter": str(quarter), "figure": figure, "partner": partner, "rows": len(rows)}
+    detail = {"quarter": str(quarter), "figure": figure, "partner": partner, "rows": len(rows), "from": offset}
     members = dict.fromkeys(member for row in rows if (member := getattr(row, "member", None)))
     entries = [Entry(ROWS, "Organization", organization, detail=detail)]
     entries += [Entry(ROWS, "Organization", organization, member=member, detail=detail) for member in members]
     await record_many(actor, entries)
-    return Behind(report, facts, figure, words, rows)
+    return Behind(report, facts, figure, words, total, rows)
 
 
 def known_figures(report: Report) -> list[str]:

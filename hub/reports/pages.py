@@ -14,6 +14,7 @@ from hub.reports import actions, files, sheets
 from hub.reports.lists import behind_table
 from hub.reports.queries import quarters
 from hub.web.page import Html, WebRequest, actor_of, page
+from hub.web.paging import Paging
 
 READ = {"needs": "report.read"}
 
@@ -79,7 +80,9 @@ async def rows(request: WebRequest, organization: FromPath[str], quarter: FromPa
     asked = _quarter(quarter)
     figure = request.query_params.get("figure", "")
     partner = request.query_params.get("partner", "all")
-    behind = await actions.read_rows(actor_of(request), organization, asked, figure, partner)
+    number = request.query_params.get("page", "1")
+    at = int(number) if number.isdecimal() and len(number) < 8 else 1
+    behind = await actions.read_rows(actor_of(request), organization, asked, figure, partner, at)
     return page(
         request,
         "reports/rows.html",
@@ -88,6 +91,7 @@ async def rows(request: WebRequest, organization: FromPath[str], quarter: FromPa
         table=behind_table(behind),
         standing=sheets.standing(behind.report),
         base=f"/reports/{organization}/{asked}",
+        paging=Paging.of(request, behind.total, actions.ROWS_OF_A_PAGE),
     )
 
 

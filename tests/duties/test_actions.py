@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date, timedelta
 from typing import Any
 
@@ -62,6 +63,21 @@ async def test_a_duty_is_opened_once(cast: Any) -> None:
     assert await referral(cast) is None
     assert await referral(cast, period="2") is not None
     assert await fetch_value("SELECT COUNT(*) AS n FROM duty") == 2
+
+
+async def test_of_two_who_end_a_duty_at_once_one_does(cast: Any) -> None:
+    duty = await referral(cast)
+    ended = await asyncio.gather(
+        actions.settle(cast.marisol, "referral-answer", TASK, on=TODAY, how="Answered."),
+        actions.cancel(cast.priya, "referral-answer", TASK, on=TODAY, how="Taken back."),
+        actions.escalate_overdue(TODAY + timedelta(days=60)),
+    )
+    assert sum(ended[:2]) == 1
+    events = [row["event"] for row in await fetch("SELECT event FROM duty_event WHERE duty = {} ORDER BY id", duty)]
+    assert sum(event in ("met", "cancelled") for event in events) == 1
+    versions = await fetch("SELECT version FROM duty_event WHERE duty = {} ORDER BY version", duty)
+    assert [row["version"] for row in versions] == list(range(1, len(events) + 1))
+    assert await fetch_value("SELECT version FROM duty WHERE id = {}", duty) == len(events)
 
 
 async def test_a_new_version_of_a_rule_leaves_what_was_owed_under_the_old_one(cast: Any) -> None:

@@ -16,6 +16,7 @@ from hub.duties.queries.duty_rows import (
     seats_of,
 )
 from hub.duties.queries.rule_rows import (
+    Limit,
     RuleRow,
     Terms,
     UnknownRule,
@@ -33,6 +34,7 @@ __all__ = [
     "DutyView",
     "EventRow",
     "Figures",
+    "Limit",
     "Notice",
     "Partner",
     "RuleRow",

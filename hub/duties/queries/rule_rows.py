@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from hub.db.engine import fetch
 from hub.db.lists import marks
@@ -49,9 +50,6 @@ RULE = (
 )
 
 
-_FIELDS = tuple(one.name for one in fields(RuleRow))
-
-
 def rule_row(row: Mapping[str, Any]) -> RuleRow:
     return RuleRow(**{**row, "verified": bool(row["verified"]), "shared": bool(row["shared"])})
 
@@ -68,12 +66,22 @@ async def rules_in_force(rule: str, on: date) -> dict[str, RuleRow]:
     return {row["rule"]: rule_row(row) for row in rows}  # the latest of each comes last
 
 
+class Limit(NamedTuple):
+    """What a rule's version says about when."""
+
+    id: str
+    limit_count: int | None
+    limit_unit: str | None
+    authority: str
+    shared: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """All that opening a duty asks of what is on record."""
 
     opened: bool  # the same duty is there already
-    rules: Mapping[str, RuleRow]  # as `rules_in_force`
+    rules: Mapping[str, Limit]  # of the rules that `rules_in_force` gives
     kind: str  # of the owing organization
     identifier: str
     holidays: frozenset[date]  # its own and the State's, from the first day that counts
@@ -84,7 +92,8 @@ def asked_terms(rule: str, unique_key: str, organization: str, on: date, first: 
     names = [rule, *(rule + suffix for suffix in SUFFIXES)]
     holidays, args = holidays_from(organization, first)
     return Asked(
-        f"SELECT r.*, o.kind, o.identifier, d.id AS opened, {holidays} AS holidays FROM organization o"
+        "SELECT r.id, r.limit_count, r.limit_unit, r.authority, r.shared, r.rule, r.effective_from, r.version,"
+        f" o.kind, o.identifier, d.id AS opened, {holidays} AS holidays FROM organization o"
         f" LEFT JOIN rule_version r ON r.rule IN ({marks(names)}) AND r.effective_from <= {{}}"
         " LEFT JOIN duty d ON d.unique_key = {} WHERE o.id = {}",
         [*args, *names, on, unique_key, organization],
@@ -95,15 +104,20 @@ def asked_terms(rule: str, unique_key: str, organization: str, on: date, first: 
 def _terms(rows: Rows) -> Terms | None:
     if not rows:
         return None
-    one = rows[0]
-    versions = sorted((row for row in rows if row["rule"] is not None), key=itemgetter("effective_from", "version"))
+    one, found = rows[0], [row for row in rows if row["rule"] is not None]
+    found.sort(key=itemgetter("effective_from", "version"))  # the latest of each comes last
     return Terms(
         one["opened"] is not None,
-        {row["rule"]: rule_row({name: row[name] for name in _FIELDS}) for row in versions},
+        {row["rule"]: Limit(*[row[name] for name in Limit._fields]) for row in found},
         one["kind"],
         one["identifier"],
-        frozenset(map(date.fromisoformat, (one["holidays"] or "").split())),
+        _days(one["holidays"] or ""),
     )
+
+
+@lru_cache(maxsize=256)
+def _days(text: str) -> frozenset[date]:
+    return frozenset(map(date.fromisoformat, text.split()))
 
 
 async def rule_in_force(rule: str, on: date) -> RuleRow:

@@ -1,17 +1,17 @@
-"""What the quarterly report says: figures, each the number of the rows behind it. Pure."""
+"""What is on record of a quarter: the period, referrals with their histories, duties, MOUs, meetings. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from functools import cached_property
-from statistics import median
+from functools import cached_property, reduce
+from typing import TypeVar
 
 from hub.kernel.calendar import Quarter
-from hub.mou.rules import IN_FORCE, STATE_WORDS, State
+from hub.mou.rules import IN_FORCE
 
 
 @dataclass(frozen=True)
@@ -115,17 +115,17 @@ class ReferralRow:
         return next((step.to_status for step in reversed(self.steps) if step.on <= day), "draft")
 
 
-def _by(day: date | None, end: date) -> bool:
+def by(day: date | None, end: date) -> bool:
     return day is not None and day <= end
 
 
 def waiting_on(row: ReferralRow, day: date) -> bool:
     """Sent, and on that day neither answered nor ended."""
-    return _by(row.sent_on, day) and not _by(row.answered_on, day) and not _by(row.ended_on, day)
+    return by(row.sent_on, day) and not by(row.answered_on, day) and not by(row.ended_on, day)
 
 
 def in_work_on(row: ReferralRow, day: date) -> bool:
-    return _by(row.sent_on, day) and _by(row.answered_on, day) and not _by(row.ended_on, day)
+    return by(row.sent_on, day) and by(row.answered_on, day) and not by(row.ended_on, day)
 
 
 def _late(row: ReferralRow, period: Period) -> bool:
@@ -183,7 +183,7 @@ def duty_outcome(duty: DutyFact, period: Period) -> DutyOutcome | None:
     """How a duty that fell due in the period stood on its last day; None for a duty of another time."""
     if duty.due_on not in period.quarter or duty.opened_on > period.as_of:
         return None
-    settled = duty.settled_on if _by(duty.settled_on, period.as_of) else None
+    settled = duty.settled_on if by(duty.settled_on, period.as_of) else None
     if settled and duty.state == "cancelled":
         return DutyOutcome.CANCELLED
     if settled and duty.state == "excused":
@@ -214,7 +214,7 @@ class AgreementFact:
         return "expired" if over and known[-1] in IN_FORCE else known[-1]
 
     def in_force_on(self, day: date) -> bool:
-        return self.state_on(day) in IN_FORCE and _by(self.effective_date, day)
+        return self.state_on(day) in IN_FORCE and by(self.effective_date, day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +274,37 @@ def holder_on(tenures: Iterable[Tenure], position: str, organization: str, other
     return best.person if best else None
 
 
+Lags = Mapping[Direction, Mapping[int, int]]
+"""By direction: calendar days from the sending, and how many referrals took so many."""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The figures of referrals, duties and refusals as the database counted them."""
+
+    figures: Mapping[str, int] = field(default_factory=dict)
+    reasons: Mapping[Direction, Mapping[str, int]] = field(default_factory=dict)
+    answered: Lags = field(default_factory=dict)
+    closed: Lags = field(default_factory=dict)
+
+    def plus(self, other: Counted) -> Counted:
+        return Counted(
+            dict(Counter(self.figures) + Counter(other.figures)),
+            _merged(self.reasons, other.reasons),
+            _merged(self.answered, other.answered),
+            _merged(self.closed, other.closed),
+        )
+
+
+K = TypeVar("K")
+
+
+def _merged(
+    one: Mapping[Direction, Mapping[K, int]], other: Mapping[Direction, Mapping[K, int]]
+) -> dict[Direction, Mapping[K, int]]:
+    return {way: dict(Counter(one.get(way, {})) + Counter(other.get(way, {}))) for way in Direction}
+
+
 @dataclass(frozen=True)
 class Facts:
     """What is on record between an organization and one partner, or, added up, all of them."""
@@ -286,6 +317,7 @@ class Facts:
     referrals: tuple[ReferralRow, ...] = ()
     duties: tuple[DutyFact, ...] = ()
     refusals: tuple[RefusalFact, ...] = ()
+    counted: Counted | None = None  # in place of referrals, duties and refusals
 
 
 ALL = "all"
@@ -302,116 +334,7 @@ def added_up(facts: Sequence[Facts]) -> Facts:
         tuple(x for f in facts for x in f.referrals),
         tuple(x for f in facts for x in f.duties),
         tuple(x for f in facts for x in f.refusals),
+        reduce(Counted.plus, (f.counted for f in facts if f.counted), Counted())
+        if any(f.counted for f in facts)
+        else None,
     )
-
-
-BehindRow = AgreementFact | Position | MeetingFact | ReferralRow | DutyFact | RefusalFact
-
-
-def select(figure: str, facts: Facts, period: Period) -> Sequence[BehindRow]:
-    """The rows behind a figure, which is their number. KeyError or ValueError: there is no such figure."""
-    family, _, rest = figure.partition(":")
-    if family == "referral":
-        direction, _, name = rest.partition(":")
-        return _referrals(Direction(direction), name, facts.referrals, period)
-    if family == "duty":
-        owner, _, outcome = rest.partition(":")
-        wanted = DutyOutcome(outcome)
-        return [d for d in facts.duties if d.owner == owner and duty_outcome(d, period) is wanted]
-    return _PLAIN[figure](facts, period)
-
-
-def _referrals(direction: Direction, name: str, rows: Iterable[ReferralRow], period: Period) -> list[ReferralRow]:
-    name, _, reason = name.partition(":")
-    _, counts = REFERRAL_FIGURES[name]
-    found = [row for row in rows if row.direction is direction and counts(row, period)]
-    return [row for row in found if row.reason == reason] if reason else found
-
-
-_PLAIN: dict[str, Callable[[Facts, Period], Sequence[BehindRow]]] = {
-    "mous-in-force": lambda facts, period: [a for a in facts.agreements if a.in_force_on(period.as_of)],
-    "vacancies": lambda facts, period: [p for p in facts.positions if p.holder is None],
-    "meetings-held": lambda facts, period: [m for m in facts.meetings if m.held_on in period],
-    "meetings-posted": lambda facts, period: [
-        m for m in facts.meetings if m.held_on in period and _by(m.posted_on, period.as_of)
-    ],
-    "refusals": lambda facts, period: [r for r in facts.refusals if r.on in period],
-}
-
-PLAIN_WORDS = {
-    "mous-in-force": "MOUs in force at the end",
-    "vacancies": "Vacant positions at the end",
-    "meetings-held": "Meetings held in the quarter",
-    "meetings-posted": "Meetings posted by the end",
-    "refusals": "Exchanges refused for want of authority or consent",
-}
-
-
-def count(figure: str, facts: Facts, period: Period) -> int:
-    return len(select(figure, facts, period))
-
-
-def words_of(figure: str) -> str:
-    """What a figure counts. Raises KeyError or ValueError for one that there is not."""
-    family, _, rest = figure.partition(":")
-    if family == "referral":
-        direction, _, name = rest.partition(":")
-        name, _, reason = name.partition(":")
-        words = REFERRAL_FIGURES[name][0] + (f", {reason.replace('-', ' ')}" if reason else "")
-        return f"{DIRECTION_WORDS[Direction(direction)]}: {words[0].lower()}{words[1:]}"
-    if family == "duty":
-        owner, _, outcome = rest.partition(":")
-        return f"Duties of the {owner}: {DUTY_WORDS[DutyOutcome(outcome)].lower()}"
-    return PLAIN_WORDS[figure]
-
-
-def closure_reasons(direction: Direction, facts: Facts, period: Period) -> list[tuple[str, int]]:
-    """(reason, count) of what was closed, most frequent first; the counts add up to `closed`."""
-    closed = _referrals(direction, "closed", facts.referrals, period)
-    counted = Counter(row.reason for row in closed)
-    return sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))
-
-
-def acceptance_rate(direction: Direction, facts: Facts, period: Period) -> float | None:
-    """Of the referrals answered in the period, the share that was accepted; None where none was answered."""
-    accepted = len(_referrals(direction, "accepted", facts.referrals, period))
-    answered = accepted + len(_referrals(direction, "rejected", facts.referrals, period))
-    return accepted / answered if answered else None
-
-
-def _median_days(pairs: Iterable[tuple[date | None, date | None]]) -> float | None:
-    days = [(end - start).days for start, end in pairs if start and end]
-    return float(median(days)) if days else None
-
-
-def median_days_to_answer(direction: Direction, facts: Facts, period: Period) -> float | None:
-    rows = [r for r in facts.referrals if r.direction is direction and r.answered_on in period]
-    return _median_days((row.sent_on, row.answered_on) for row in rows)
-
-
-def median_days_to_close(direction: Direction, facts: Facts, period: Period) -> float | None:
-    rows = _referrals(direction, "closed", facts.referrals, period)
-    return _median_days((row.sent_on, row.closed_on) for row in rows)
-
-
-def leading_agreement(facts: Facts, day: date) -> AgreementFact | None:
-    """The MOU that speaks for the pair on a day: one in force, else the last that was begun."""
-    there = [a for a in facts.agreements if a.state_on(day)]
-    return max(there, key=lambda a: (a.in_force_on(day), a.states[0][1], a.id), default=None)
-
-
-def mou_in_words(facts: Facts, day: date) -> str:
-    agreement = leading_agreement(facts, day)
-    state = agreement.state_on(day) if agreement else None
-    if agreement is None or state is None:
-        return "No MOU"
-    if state in IN_FORCE and not agreement.in_force_on(day):
-        return "Executed, not in force yet"
-    return STATE_WORDS[State(state)]
-
-
-def figures_of(period: Period) -> list[str]:
-    """Every figure that the report prints, closure reasons aside."""
-    referrals = [f"referral:{direction}:{name}" for direction in Direction for name in REFERRAL_FIGURES]
-    duties = [f"duty:{owner}:{outcome}" for owner in ("county", "plan") for outcome in DUTY_WORDS]
-    return [*_PLAIN, *referrals, *duties]
