@@ -80,16 +80,15 @@ async def record_many(actor: Actor, entries: Iterable[Entry]) -> None:
 
 async def record_for_each(actor: Actor, entry: Entry, members: Mapping[str, tuple[str | None, str | None]]) -> None:
     """One act on the data of several members, as an entry for each, so that every member's trail is whole. With each
-    member the other organization, and on what it rested for this member.
+    member the other organization, and on what it rested for this member: ids and words of the hub's own.
     """
     shared, times = _row(actor, entry)
-    rows = [
-        _sealed(
-            {**shared, "id": new_id(), "member": _code(member), "counterpart": _code(other), "basis": _clean(basis)},
-            times,
-        )
-        for member, (other, basis) in members.items()
-    ]
+    rows = []
+    for member, (other, basis) in members.items():
+        row = {**shared, "id": new_id(), "member": member, "counterpart": other, "basis": basis}
+        row["leaf"] = sha256(encode_leaf(Leaf(**row))).hexdigest()
+        row.update(times)
+        rows.append(row)
     if rows:
         await _write(rows)
 

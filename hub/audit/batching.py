@@ -21,6 +21,7 @@ Row = dict[str, Any]
 
 MOST_WAITING = 4096  # requests
 _MOST_ROWS = 512  # in one unit of work: more would keep those who write waiting
+_GATHER_SECONDS = 0.02
 
 
 async def add_entries(rows: list[Row]) -> None:
@@ -65,9 +66,19 @@ class _Together:
     async def _write(self) -> None:
         try:
             while self.waiting:
+                await self._gather()
                 await self._write_some()
         finally:
             self.writing = None
+
+    async def _gather(self) -> None:
+        """Let those come who are on their way already: a COMMIT is dear, and all who are ready can share one. Nobody is
+        waited for who is not, and nobody waits for long.
+        """
+        until, count = self.loop.time() + _GATHER_SECONDS, 0
+        while count < len(self.waiting) < _MOST_ROWS and self.loop.time() < until:
+            count = len(self.waiting)
+            await asyncio.sleep(0)
 
     async def _write_some(self) -> None:
         rows: list[Row] = []

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from hub.consent.rules import UNRESTRICTED
-from hub.kernel.jsontext import decode
+from hub.kernel.jsontext import decode, encode
 from hub.mou.rules import DataElement as E
 
 STRUCTURE = frozenset({"resourceType", "id", "meta", "implicitRules", "language", "text"})

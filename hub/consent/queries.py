@@ -9,7 +9,7 @@ from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple
 
 from hub.consent.document import read
-from hub.consent.elements import Content, content_of, elements_of, labels_of
+from hub.consent.elements import Content, content_in, content_of, joined
 from hub.consent.rules import CARE, OWN, Decision, Facts, Grant, Ground, Question, decide, in_force
 from hub.db.engine import fetch
 from hub.db.lists import marks, padded
@@ -138,38 +138,22 @@ def _asking(discloser: str, recipient: str, content: Content, on: date, loop: bo
 def question(
     discloser: str,
     recipient: str,
-    documents: Iterable[Mapping[str, Any]],
+    documents: Iterable[Mapping[str, Any] | str],
     *,
     on: date,
     loop: bool = False,
     purpose: str = CARE,
 ) -> Question:
-    """What releasing these documents asks."""
-    documents = list(documents)
-    paths: dict[str, Any] = {}
-    unmapped: list[str] = []
-    for document in documents:
-        more, none = elements_of(document)
-        paths |= more
-        unmapped += none
-    return Question(
-        discloser,
-        recipient,
-        purpose,
-        on,
-        frozenset(paths.values()),
-        tuple(unmapped),
-        paths,
-        labels_of(documents),
-        loop,
-    )
+    """What releasing these documents asks. What is stored may be given as it is stored."""
+    asked = _asking(discloser, recipient, joined(tuple([content_in(one) for one in documents])), on, loop)
+    return asked if purpose == CARE else replace(asked, purpose=purpose)
 
 
 async def may_release(
     member: str,
     discloser: str,
     recipient: str,
-    documents: Iterable[Mapping[str, Any]],
+    documents: Iterable[Mapping[str, Any] | str],
     *,
     loop: bool = False,
     on: date | None = None,
@@ -182,7 +166,9 @@ async def may_release(
         return OWN
     today = clock.today()
     asked = question(discloser, recipient, documents, on=today, loop=loop)
-    decision = decide(asked, known or await facts(member, discloser, recipient, today))
+    if known is None or known.agreement is None:
+        known = await facts(member, discloser, recipient, today)
+    decision = decide(asked, known)
     return decision if decision.permitted else await _refused(asked, decision, on)
 
 
@@ -235,6 +221,7 @@ async def permit(
         on_record = await known(recipient, members, disclosers, today)
         if memory is not None and members:
             memory[_MEMORY] = on_record
+    granted, agreements = on_record.granted.get, on_record.agreements.get
     questions: dict[tuple[str, Content, bool], Question] = {}
     let_through = []
     for row, (member, discloser, loop, on, past) in zip(rows, asks, strict=True):
@@ -245,7 +232,7 @@ async def permit(
             asked = questions.get(key)
             if asked is None:
                 asked = questions[key] = _asking(discloser, recipient, key[1], today, loop)
-            decision = decide(asked, on_record.facts(member, discloser))
+            decision = decide(asked, granted((member, discloser)) or agreements(discloser, NOTHING))
             if not decision.permitted:
                 decision = await _refused(asked, decision, on)
         else:

@@ -136,7 +136,8 @@ def covers(grant: Grant, question: Question) -> bool:
         and grant.recipient == question.recipient
         and grant.purpose == question.purpose
         and question.labels <= grant.labels
-        and in_force(grant.from_date, grant.until_date, question.on)
+        and grant.from_date <= question.on
+        and (grant.until_date is None or question.on <= grant.until_date)
     )
 
 

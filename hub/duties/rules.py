@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from hub.directory.rules import LIAISON_OF, RESPONSIBLE_OF, Tenure, in_office
 from hub.duties.first_rules import FIRST_RULES, FirstRule, LimitUnit, Owner
@@ -71,6 +72,11 @@ class NoLimit(LookupError):
 
 def due_date(start: date, count: int | None, unit: str | None, holidays: Collection[date]) -> date:
     """By when something is owed that was triggered on `start`."""
+    return _due_date(start, count, unit, holidays if isinstance(holidays, frozenset) else frozenset(holidays))
+
+
+@lru_cache(maxsize=4096)
+def _due_date(start: date, count: int | None, unit: str | None, holidays: frozenset[date]) -> date:
     if count is None or unit is None:
         raise NoLimit("This rule has no limit of its own: say the due date.")
     match LimitUnit(unit):

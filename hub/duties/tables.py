@@ -47,10 +47,10 @@ class Duty(Table, tablename="duty"):
     """
 
     id = key()
-    rule = code(index=True)
+    rule = code()
     rule_version = link(RuleVersion)
     subject_type = code()  # Task, Agreement, Meeting, …
-    subject_id = code(index=True)
+    subject_id = code()
     period = code_or_none()  # for recurring ones: 2026-Q3
     unique_key = text(unique=True)  # rule, subject, period, owing organization: opened once
     title = text()  # what is to be done, without personal data
@@ -70,7 +70,7 @@ class Duty(Table, tablename="duty"):
     escalated_on = day_or_none()
     agenda_proposed_on = day_or_none()
     shared = flag()  # the rule's: the counterpart sees it too
-    state = code(index=True)
+    state = code()
     settled_on = day_or_none()
     settled_by = text_or_none()
     settlement = text_or_none()  # how it ended, in words

@@ -190,8 +190,13 @@ def _bundle(
     links = [{"relation": "self", "url": f"{own}?{applied}" if applied else own}]
     if following is not None:
         links.append({"relation": "next", "url": f"{own}?{applied}{'&' if applied else ''}{CURSOR}={following}"})
-    entries = [entry_text(base, name, row, '"search":{"mode":"match"}') for row in matches]
-    entries += [entry_text(base, o.name, row, '"search":{"mode":"include"}') for o, row in included.values()]
+    entries = [
+        f'{{"fullUrl":"{own}/{row["id"]}","resource":{row["document"]},"search":{{"mode":"match"}}}}' for row in matches
+    ]
+    entries += [
+        f'{{"fullUrl":"{base}/{one.name}/{row["id"]}","resource":{row["document"]},"search":{{"mode":"include"}}}}'
+        for one, row in included.values()
+    ]
     if asked.warnings:
         said = encode(outcome(issue_of(one) for one in asked.warnings))
         entries.append(f'{{"resource":{said},"search":{{"mode":"outcome"}}}}')

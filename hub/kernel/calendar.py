@@ -63,6 +63,9 @@ class Unit(StrEnum):
     MONTH = "month"
 
 
+_DAY = timedelta(days=1)
+
+
 def is_working_day(day: date, holidays: Collection[date]) -> bool:
     return day.weekday() < 5 and day not in holidays
 
@@ -74,7 +77,7 @@ def add_working_days(start: date, days: int, holidays: Collection[date]) -> date
     """
     day, left = start, days
     while left > 0:
-        day += timedelta(days=1)
+        day += _DAY
         if is_working_day(day, holidays):
             left -= 1
     return day

@@ -22,6 +22,11 @@ def _system() -> datetime:
 
 class _Holder:
     clock: Clock = staticmethod(_system)
+    day: tuple[datetime, datetime, date] = (
+        datetime.max.replace(tzinfo=UTC),
+        datetime.min.replace(tzinfo=UTC),
+        date.min,
+    )
 
 
 def now() -> datetime:
@@ -31,7 +36,12 @@ def now() -> datetime:
 
 def today() -> date:
     """Today's legal date, in California."""
-    return now().astimezone(CALIFORNIA).date()
+    instant = now()
+    begins, ends, day = _Holder.day
+    if not begins <= instant < ends:  # asked several times for a request: the time zone is looked up once a day
+        day = legal_date(instant)
+        _Holder.day = start_of(day), end_of(day), day
+    return day
 
 
 def legal_date(instant: datetime) -> date:

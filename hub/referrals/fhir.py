@@ -33,7 +33,8 @@ def _sent(row: Row) -> bool:
 
 
 async def _permit_requests(actor: Actor, rows: list[Row], context: WriteContext) -> list[Row]:
-    rows = [row for row in rows if row["requester"] == actor.home or _sent(row)]
+    home = actor.home
+    rows = [row for row in rows if row["requester"] == home or _sent(row)]
     return await permit(actor, rows, [Ask(row["member"], row["requester"]) for row in rows], context.memory)
 
 
@@ -47,9 +48,9 @@ async def _permit_tasks(actor: Actor, rows: list[Row], context: WriteContext) ->
 
     Every version since then is a step that the owner was told of, or took itself.
     """
-    own, theirs = [], []
+    home, own, theirs = actor.home, [], []
     for row in rows:
-        if row["requester"] == actor.home:
+        if row["requester"] == home:
             row["basis"] = "own record" if row["sent_on"] is None else "own referral: closed-loop term"
             own.append(row)
         elif _sent(row):
@@ -58,7 +59,7 @@ async def _permit_tasks(actor: Actor, rows: list[Row], context: WriteContext) ->
         return own
     asks = [Ask(row["member"], row["requester"], past=True) for row in theirs]
     permitted = {(row["id"], row["version"]) for row in await permit(actor, theirs, asks, context.memory)}
-    return [row for row in rows if row["requester"] == actor.home or (row["id"], row["version"]) in permitted]
+    return [row for row in rows if row["requester"] == home or (row["id"], row["version"]) in permitted]
 
 
 def _visible_procedures(actor: Actor) -> tuple[str, list[Any]]:

@@ -10,7 +10,6 @@ from hub.db.engine import look_up
 from hub.db.together import Asked
 from hub.kernel.actor import Actor
 from hub.kernel.errors import Invalid, Issue, NotFound
-from hub.kernel.jsontext import decode
 from hub.members import queries as members
 from hub.members.actions import Serving
 from hub.referrals.document import id_of
@@ -74,7 +73,7 @@ class Parties:
     own: Party
     other: Party | None
     member: str | None
-    record: dict[str, Any] | None  # the member's Patient, where it is the actor's own record
+    record: str | None  # the text of the member's Patient, where it is the actor's own record
     request: Mapping[str, Any] | None  # the actor's own ServiceRequest
 
 
@@ -118,6 +117,6 @@ def _parties(home: str, row: dict[str, Any]) -> Parties:
         Party(home, row["own_kind"], row["own_name"], own_serving),
         Party(row["other"], row["other_kind"], row["other_name"], other_serving) if row["other"] else None,
         row["member"],
-        decode(row["record"]) if row["record"] else None,
+        row["record"],
         asked if row["request"] else None,
     )

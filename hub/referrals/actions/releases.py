@@ -12,8 +12,9 @@ from hub.consent.rules import Decision, Facts
 from hub.db.lists import marks, padded
 from hub.db.together import Asked, Rows, ask_together
 from hub.kernel.actor import Actor
-from hub.kernel.jsontext import decode
 from hub.referrals.document import consents_of
+
+Document = Mapping[str, Any] | str  # as it came, or the text as it is stored
 
 
 def asked_consents(actor: Actor, member: str, documents: Iterable[Mapping[str, Any]]) -> Asked[Rows]:
@@ -43,16 +44,16 @@ def _by_id(rows: Rows) -> Rows:
     return sorted(rows, key=itemgetter("id"))
 
 
-def brought(actor: Actor, consents: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Those that go along because they are the actor's own records."""
-    return [decode(row["document"]) for row in consents if row["recorder"] == actor.home]
+def brought(actor: Actor, consents: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The texts of those that go along because they are the actor's own records."""
+    return [row["document"] for row in consents if row["recorder"] == actor.home]
 
 
-async def with_what_they_bring(actor: Actor, member: str, documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+async def with_what_they_bring(actor: Actor, member: str, documents: list[dict[str, Any]]) -> list[Document]:
     """These documents, the Patient where it is the actor's own record, and the Consents that a ServiceRequest names."""
     mine = "SELECT document FROM member WHERE id = {} AND source = {}"
     own, consents = await ask_together(
-        Asked(mine, [member, actor.home], lambda rows: [decode(row["document"]) for row in rows]),
+        Asked(mine, [member, actor.home], lambda rows: [row["document"] for row in rows]),
         asked_consents(actor, member, documents),
     )
     return [*documents, *own, *brought(actor, consents)]
@@ -63,7 +64,7 @@ async def require_release(
     resource_type: str,
     member: str,
     recipient: str,
-    documents: Iterable[Mapping[str, Any]],
+    documents: Iterable[Document],
     known: Facts | None = None,
 ) -> Decision:
     """Raise `Forbidden` (403, audited) unless these documents may go to the recipient. `known`: the facts, if read."""

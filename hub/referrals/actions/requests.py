@@ -26,7 +26,7 @@ from hub.referrals.actions.references import (
     organization_of,
     unknown,
 )
-from hub.referrals.actions.releases import asked_consents, brought, require_release, with_what_they_bring
+from hub.referrals.actions.releases import Document, asked_consents, brought, require_release, with_what_they_bring
 from hub.referrals.document import (
     check_service_request,
     code_text,
@@ -95,7 +95,9 @@ async def receive_request(actor: Actor, document: Mapping[str, Any]) -> Stored:
     if performer is None or performer == actor.home:
         await require_some_agreement(actor, "ServiceRequest")
     else:
-        goes = [document, *([found.record] if found.record else []), *brought(actor, consents)]
+        goes: list[Document] = [document, *brought(actor, consents)]
+        if found.record is not None:
+            goes.append(found.record)
         known = facts if performer == asked else None
         basis = (await require_release(actor, "ServiceRequest", found.member, performer, goes, known)).basis
     named = _consents(document, consents)

@@ -34,7 +34,7 @@ from hub.referrals.actions.references import (
     organization_of,
     unknown,
 )
-from hub.referrals.actions.releases import asked_consents_of, brought, require_release
+from hub.referrals.actions.releases import Document, asked_consents_of, brought, require_release
 from hub.referrals.document import (
     check_task,
     coded_reason,
@@ -106,7 +106,7 @@ class _Between(NamedTuple):
     owner: Party
     request: Mapping[str, Any]
     member: str
-    record: dict[str, Any] | None  # the member's Patient, where it is the actor's own record
+    record: str | None  # the member's Patient, where it is the actor's own record
 
     @property
     def sides(self) -> dict[str, str]:
@@ -146,7 +146,7 @@ async def _released_as(actor: Actor, document: Mapping[str, Any], task: str) -> 
         asked_answer(task, owner, today),
     )
     between = _between(actor, found)
-    goes = [document, decode(between.request["document"]), *brought(actor, consents)]
+    goes: list[Document] = [document, between.request["document"], *brought(actor, consents)]
     if between.record is not None:
         goes.append(between.record)
     decision = await require_release(actor, "Task", between.member, between.owner.id, goes, facts)

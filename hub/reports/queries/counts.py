@@ -16,6 +16,7 @@ from typing import Any
 from hub.db.columns import listed
 from hub.db.engine import fetch
 from hub.directory.queries import OrganizationRow
+from hub.duties.rules import State
 from hub.kernel import clock
 from hub.reports.queries.few import marks
 from hub.reports.rules import NO_REASON, Counted, Direction, DutyOutcome, Facts, Period, ReferralRow, counted
@@ -40,7 +41,6 @@ def conditions(period: Period) -> dict[str, Condition]:
     end, ended = period.as_of, within("t.ended_on", period)
     open_then = "(t.ended_on IS NULL OR t.ended_on > {})"
     unanswered: Condition = (f"(t.accepted_on IS NULL OR t.accepted_on > {{}}) AND {open_then}", [end, end])
-    late_by = end if period.closed else end - timedelta(days=1)
     escalated = within("d.escalated_on", period)
     about = "SELECT 1 FROM duty d WHERE d.subject_type = 'Task' AND d.subject_id = t.id AND"
     return {
@@ -50,7 +50,7 @@ def conditions(period: Period) -> dict[str, Condition]:
         "unanswered": unanswered,
         "late": (
             f"{unanswered[0]} AND EXISTS ({about} d.rule = 'referral-answer' AND d.due_on <= {{}})",
-            [*unanswered[1], late_by],
+            [*unanswered[1], _last_passed(period)],
         ),
         "in-work": (f"t.accepted_on <= {{}} AND {open_then}", [end, end]),
         "closed": (f"t.status <> 'rejected' AND {ended[0]}", ended[1]),
@@ -59,15 +59,22 @@ def conditions(period: Period) -> dict[str, Condition]:
     }
 
 
+def still_open() -> Condition:
+    return "t.ended_on IS NULL", []
+
+
+def ended_after(period: Period) -> Condition:
+    return "t.ended_on > {}", [period.as_of]
+
+
 def narrowed(figure: str, period: Period) -> list[Condition]:
     """Ranges of tasks, each read by an index, in which all that the figure counts lie; no task is in two."""
-    still_open: Condition = ("t.ended_on IS NULL", [])
-    ended_since: Condition = ("t.ended_on >= {}", [period.quarter.start])
     if figure in ("rejected", "closed"):
         return [within("t.ended_on", period)]
     if figure == "loop-closed":
         return [within("t.loop_closed_on", period)]
-    return [still_open, ended_since]
+    later = [still_open(), ended_after(period)]
+    return later if figure in ("unanswered", "late", "in-work") else [*later, within("t.ended_on", period)]
 
 
 def between(own: str, own_side: str, other_side: str, others: Sequence[str]) -> Condition:
@@ -116,67 +123,75 @@ async def count_all(own: OrganizationRow, others: Sequence[str], period: Period)
     counts = Counts()
     if others:
         for own_side, other_side in SIDES:
-            way = direction_of(own, own_side)
-            side = between(own.id, own_side, other_side, others)
-            for where in narrowed("sent", period):
-                await _count_referrals(counts, way, other_side, both(side, where, sent_by(period)), period)
-            for figure in ("loop-closed", "late"):
-                await _count_one(counts, way, other_side, side, figure, period)
+            reading = _Reading(counts, direction_of(own, own_side), other_side, period)
+            side = both(between(own.id, own_side, other_side, others), sent_by(period))
+            await reading.pass_over(both(side, still_open()), ("sent", "accepted", "unanswered", "in-work", "late"))
+            await reading.pass_over(both(side, ended_after(period)), ("sent", "accepted", "unanswered", "in-work"))
+            await reading.pass_over(both(side, within("t.ended_on", period)), ("sent", "accepted"), ended=True)
+            await reading.count(both(side, ended_after(period)), "late")
+            await reading.count(both(side, within("t.loop_closed_on", period)), "loop-closed")
         await _count_escalated(counts, own, others, period)
         await _count_duties(counts, own, others, period)
     await _count_refusals(counts, own.id, period)
     return counts
 
 
-_SUMS = {"sent": "sent", "accepted": "accepted", "unanswered": "unanswered", "in-work": "in_work"}
-"""Figures that one pass counts, and their columns."""
+class _Reading:
+    """Counts the referrals of one direction."""
 
+    def __init__(self, counts: Counts, way: Direction, other: str, period: Period) -> None:
+        self.counts, self.way, self.other, self.period = counts, way, other, period
 
-async def _count_referrals(counts: Counts, way: Direction, other: str, where: Condition, period: Period) -> None:
-    """One pass over a range of tasks. Days and reasons come as one text, which is less than a row for each."""
-    known = {name: condition for name, condition in conditions(period).items() if name in _SUMS}
-    sums = ", ".join(f"SUM(CASE WHEN {sql} THEN 1 ELSE 0 END) AS {_SUMS[name]}" for name, (sql, _) in known.items())
-    accepted, ended = within("t.accepted_on", period), within("t.ended_on", period)
-    answers = f"CASE WHEN {accepted[0]} THEN CAST(t.accepted_on AS TEXT) || CAST(t.sent_on AS TEXT) END"
-    reason = f"t.status || '|' || COALESCE(t.closure_reason, '{NO_REASON}') || '|'"
-    ends = f"CASE WHEN {ended[0]} THEN {reason} || CAST(t.ended_on AS TEXT) || CAST(t.sent_on AS TEXT) END"
-    rows = await fetch(
-        f"SELECT t.{other} AS other, {sums}, {listed(answers)} AS answers, {listed(ends)} AS ends"
-        f" FROM task t WHERE {where[0]} GROUP BY t.{other}",
-        *[value for _, values in known.values() for value in values],
-        *accepted[1],
-        *ended[1],
-        *where[1],
-    )
-    for row in rows:
-        partner = row["other"]
-        for name, column in _SUMS.items():
-            counts.figures[partner][way][name] += row[column] or 0
-        for text, number in Counter((row["answers"] or "").split()).items():
-            counts.answered[partner][way][_days(text)] += number
-        for text, number in Counter((row["ends"] or "").split()).items():
-            status, reason, dates = text.split("|")
-            if status == "rejected":
-                counts.figures[partner][way]["rejected"] += number
-                counts.answered[partner][way][_days(dates)] += number
-            else:
-                counts.figures[partner][way]["closed"] += number
-                counts.reasons[partner][way][reason] += number
-                counts.closed[partner][way][_days(dates)] += number
+    async def count(self, where: Condition, figure: str) -> None:
+        sql, values = both(where, conditions(self.period)[figure])
+        rows = await fetch(
+            f"SELECT t.{self.other} AS other, COUNT(*) AS n FROM task t WHERE {sql} GROUP BY t.{self.other}", *values
+        )
+        for row in rows:
+            self.counts.figures[row["other"]][self.way][figure] += row["n"]
+
+    async def pass_over(self, where: Condition, figures: Sequence[str], *, ended: bool = False) -> None:
+        """One pass over a range of tasks. Days and reasons come as one text, which is less than a row for each."""
+        known = conditions(self.period)
+        columns = {name: name.replace("-", "_") for name in figures}
+        sums = ", ".join(f"SUM(CASE WHEN {known[name][0]} THEN 1 ELSE 0 END) AS {to}" for name, to in columns.items())
+        accepted, values = known["accepted"]
+        texts = {
+            "answers": f"CASE WHEN {accepted} THEN CAST(t.accepted_on AS TEXT) || CAST(t.sent_on AS TEXT) END",
+            "ends": f"t.status || '|' || COALESCE(t.closure_reason, '{NO_REASON}') || '|'"
+            " || CAST(t.ended_on AS TEXT) || CAST(t.sent_on AS TEXT)",
+        }
+        asked = ", ".join(f"{listed(texts[name])} AS {name}" for name in ("answers", *(["ends"] if ended else [])))
+        rows = await fetch(
+            f"SELECT t.{self.other} AS other, {sums}, {asked} FROM task t WHERE {where[0]} GROUP BY t.{self.other}",
+            *[value for name in figures for value in known[name][1]],
+            *values,
+            *where[1],
+        )
+        for row in rows:
+            for name, column in columns.items():
+                self.counts.figures[row["other"]][self.way][name] += row[column] or 0
+            for text, number in Counter((row["answers"] or "").split()).items():
+                self.counts.answered[row["other"]][self.way][_days(text)] += number
+            for text, number in Counter((row.get("ends") or "").split()).items():
+                self._end(row["other"], text, number)
+
+    def _end(self, partner: str, text: str, number: int) -> None:
+        counts, way = self.counts, self.way
+        status, reason, dates = text.split("|")
+        days = _days(dates)
+        if status == "rejected":
+            counts.figures[partner][way]["rejected"] += number
+            counts.answered[partner][way][days] += number
+        else:
+            counts.figures[partner][way]["closed"] += number
+            counts.reasons[partner][way][reason] += number
+            counts.closed[partner][way][days] += number
 
 
 def _days(text: str) -> int:
     """Between two dates that stand in one text, the later first."""
     return (date.fromisoformat(text[:10]) - date.fromisoformat(text[10:])).days
-
-
-async def _count_one(counts: Counts, way: Direction, other: str, side: Condition, figure: str, period: Period) -> None:
-    for where in narrowed(figure, period):
-        sql, values = both(side, where, sent_by(period), conditions(period)[figure])
-        for row in await fetch(
-            f"SELECT t.{other} AS other, COUNT(*) AS n FROM task t WHERE {sql} GROUP BY t.{other}", *values
-        ):
-            counts.figures[row["other"]][way][figure] += row["n"]
 
 
 def owed_between(own: str, others: Sequence[str]) -> tuple[tuple[str, Condition], tuple[str, Condition]]:
@@ -199,8 +214,7 @@ async def _count_escalated(counts: Counts, own: OrganizationRow, others: Sequenc
     for other, owed in owed_between(own.id, others):
         sql, values = both(owed, within("d.escalated_on", period), sent_by(period))
         rows = await fetch(
-            f"SELECT t.id, t.requester, d.{other} AS other FROM duty d JOIN task t ON t.id = d.subject_id"
-            f" WHERE d.subject_type = 'Task' AND {sql}",
+            f"SELECT t.id, t.requester, d.{other} AS other FROM duty d JOIN task t ON t.id = d.subject_id WHERE {sql}",
             *values,
         )
         for row in rows:
@@ -212,7 +226,7 @@ async def _count_escalated(counts: Counts, own: OrganizationRow, others: Sequenc
 
 def duty_conditions(period: Period) -> dict[DutyOutcome, Condition]:
     """How a duty `d` of the quarter stood on its last day: `rules.duty_outcome` in SQL."""
-    end, last = period.as_of, period.as_of if period.closed else period.as_of - timedelta(days=1)
+    end, last = period.as_of, _last_passed(period)
     settled, pending = "d.settled_on <= {}", "(d.settled_on IS NULL OR d.settled_on > {})"
     done = f"{settled} AND d.state NOT IN ('cancelled', 'excused')"
     return {
@@ -222,8 +236,17 @@ def duty_conditions(period: Period) -> dict[DutyOutcome, Condition]:
             [end, end, last],
         ),
         DutyOutcome.EXCUSED: (f"{settled} AND d.state = 'excused'", [end]),
-        DutyOutcome.PENDING: (f"{pending} AND d.due_on > {{}}", [end, last]),
+        DutyOutcome.PENDING: (_PENDING, [end, last]),
     }
+
+
+_STATES = ", ".join(f"'{state}'" for state in State)
+_PENDING = "(d.settled_on IS NULL OR d.settled_on > {}) AND d.due_on > {}"
+
+
+def _last_passed(period: Period) -> date:
+    """The last due date that is over within the period."""
+    return period.as_of if period.closed else period.as_of - timedelta(days=1)
 
 
 def due_in(period: Period) -> Condition:
@@ -234,20 +257,27 @@ def due_in(period: Period) -> Condition:
 
 
 async def _count_duties(counts: Counts, own: OrganizationRow, others: Sequence[str], period: Period) -> None:
-    known = duty_conditions(period)
-    sums = ", ".join(f"SUM(CASE WHEN {sql} THEN 1 ELSE 0 END) AS {outcome}" for outcome, (sql, _) in known.items())
-    values = [value for _, args in known.values() for value in args]
+    """By state, as the index has them: how a duty that was settled by then had ended, its state still says."""
+    end, last = period.as_of, _last_passed(period)
     for other, owed in owed_between(own.id, others):
+        owner = own.kind if other == "counterpart" else ("plan" if own.kind == "county" else "county")
         sql, args = both(owed, due_in(period))
-        mine = other == "counterpart"
-        owner = own.kind if mine else ("plan" if own.kind == "county" else "county")
         rows = await fetch(
-            f"SELECT d.{other} AS other, {sums} FROM duty d WHERE {sql} GROUP BY d.{other}", *values, *args
+            f"SELECT d.{other} AS other, d.state, COUNT(*) AS n,"
+            f" SUM(CASE WHEN d.settled_on <= {{}} THEN 1 ELSE 0 END) AS settled,"
+            f" SUM(CASE WHEN {_PENDING} THEN 1 ELSE 0 END) AS pending"
+            f" FROM duty d WHERE {sql} AND d.state IN ({_STATES}) GROUP BY d.{other}, d.state",
+            end,
+            end,
+            last,
+            *args,
         )
         for row in rows:
-            for outcome in known:
-                if row[outcome.value]:
-                    counts.plain[row["other"]][f"duty:{owner}:{outcome}"] += row[outcome.value]
+            known = counts.plain[row["other"]]
+            if row["state"] in (State.MET, State.MISSED, State.EXCUSED):
+                known[f"duty:{owner}:{row['state']}"] += row["settled"]
+            known[f"duty:{owner}:{DutyOutcome.PENDING}"] += row["pending"]
+            known[f"duty:{owner}:{DutyOutcome.MISSED}"] += row["n"] - row["settled"] - row["pending"]
 
 
 REFUSED = (
