@@ -6,7 +6,7 @@ So an action that changes much reads all that it needs first, and the database g
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from operator import itemgetter
 from typing import Any
@@ -89,12 +89,14 @@ class Steps:
         self.entries.append(_entry(duty, event, on))
 
     async def write(self, told: Sequence[Entry] = ()) -> None:
-        """`told`: what the caller has to say in the trail before it."""
+        """`told`: what the caller has to say in the trail. One act is one entry: the last that is told holds the steps
+        of the duties that follow from it.
+        """
         for arguments in self.ended:
             await write(_END, *arguments)
         await add_many("duty", self.opened)
         await add_many("duty_event", self.events)
-        await record_many(self.actor, [*told, *self.entries])
+        await record_many(self.actor, _within(told[-1], self.entries, told[:-1]) if told else self.entries)
 
 
 _END = (
@@ -222,6 +224,18 @@ def _event_row(actor: Actor, duty: Mapping[str, Any], event: Event, on: date, no
         "note": note,
         "version": duty["version"],
     }
+
+
+def _within(act: Entry, steps: Sequence[Entry], before: Sequence[Entry]) -> list[Entry]:
+    """The act's entry with the steps that are of the same member; those of others keep one of their own."""
+    own = [one for one in steps if one.member == act.member]
+    if own:
+        said = [
+            {"duty": one.subject_id, "step": one.action.rpartition(":")[2], "basis": one.basis, **(one.detail or {})}
+            for one in own
+        ]
+        act = replace(act, detail={**(act.detail or {}), "duties": said})
+    return [*before, act, *(one for one in steps if one.member != act.member)]
 
 
 _VERBS = {

@@ -12,7 +12,7 @@ import holidays as public_holidays
 
 from hub.audit.actions import Entry, record
 from hub.db.engine import Engine, bind
-from hub.db.migrate import migrate
+from hub.db.migrate import migrate, pending
 from hub.db.piccolo_conf import APP_REGISTRY
 from hub.kernel import clock
 from hub.kernel.actor import HUB
@@ -128,8 +128,10 @@ class _Builder:
             raise Refused(f"The accounts of this State ({self.folder}) are gone. Empty the database to begin anew.")
         if "finished" in done:
             return State(world, found, new=False)
-        await migrate()
+        if begun and await pending():  # its indexes are off: a migration would miss them, and old rows not fit the new
+            raise Refused(f"Another version of the hub began this State: empty the database to begin anew, or {_ELSEWHERE}")
         if not begun:
+            await migrate()
             await prepare(self.loader, encode(self.size.told))
             await record(HUB, Entry(BEGUN, "State", detail=self.size.told))
         if "stage" not in done:

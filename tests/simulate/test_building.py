@@ -172,6 +172,23 @@ async def test_another_state_in_the_same_database_is_refused_and_nothing_changes
     assert await digest() == before
 
 
+async def test_what_an_older_hub_began_is_not_gone_on_with_and_nothing_changes(
+    database: Engine, tmp_path: Path, small_steps: None
+) -> None:
+    def stop(now: str, done: int, total: int) -> None:
+        if (now, done) == ("members", 150):
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        await small_state(database, folder=tmp_path / "ways", told=stop)
+    (newest,) = await fetch("SELECT name FROM migration WHERE app_name = 'duties' ORDER BY name DESC LIMIT 1")
+    await fetch("DELETE FROM migration WHERE app_name = 'duties' AND name = {}", newest["name"])
+    before = await digest()
+    with pytest.raises(Refused, match="Another version of the hub began this State"):
+        await small_state(database, folder=tmp_path / "ways")
+    assert await digest() == before
+
+
 async def test_a_database_with_anything_in_it_is_left_alone(database: Engine) -> None:
     await add_organization(HUB, "county", "Alameda County", "Alameda", "county-01", 1)
     with pytest.raises(Refused, match="not empty"):
