@@ -58,6 +58,12 @@ def _security(wiring: Wiring) -> dict[str, Any]:
     }
 
 
+_POLLING = (
+    "The time of the write. Another write of the same moment may be committed after it: poll from a minute before the last"
+    " poll, and leave out the versions that you have."
+)
+
+
 def _resource(wiring: Wiring, resource: Resource) -> dict[str, Any]:
     codes = ["read", "vread", "history-instance", "search-type"]
     codes += ["create"] if resource.create else []
@@ -84,7 +90,7 @@ def _resource(wiring: Wiring, resource: Resource) -> dict[str, Any]:
         found["searchRevInclude"] = back
     found["searchParam"] = [
         {"name": "_id", "type": "token"},
-        {"name": "_lastUpdated", "type": "date"},
+        {"name": "_lastUpdated", "type": "date", "documentation": _POLLING},
         *(_parameter(one) for one in resource.search),
     ]
     return found
