@@ -59,8 +59,8 @@ def _security(wiring: Wiring) -> dict[str, Any]:
 
 
 _POLLING = (
-    "The time of the write. Another write of the same moment may be committed after it: poll from a minute before the last"
-    " poll, and leave out the versions that you have."
+    "The time of the write. Another write of the same moment may be committed after it: poll from a minute before the"
+    " last poll, and leave out the versions that you have."
 )
 
 

@@ -128,8 +128,9 @@ class _Builder:
             raise Refused(f"The accounts of this State ({self.folder}) are gone. Empty the database to begin anew.")
         if "finished" in done:
             return State(world, found, new=False)
-        if begun and await pending():  # its indexes are off: a migration would miss them, and old rows not fit the new
-            raise Refused(f"Another version of the hub began this State: empty the database to begin anew, or {_ELSEWHERE}")
+        if begun and await pending():  # its indexes are off: a migration would miss them
+            words = "Another version of the hub began this State: empty the database to begin anew, or"
+            raise Refused(f"{words} {_ELSEWHERE}")
         if not begun:
             await migrate()
             await prepare(self.loader, encode(self.size.told))
