@@ -301,7 +301,8 @@ async def patch(
             raise Stale("Somebody else changed this meanwhile. Nothing was saved.")
         document = change(decode(row["document"]))
         if document.get("id") != row_id:
-            raise BadRequest("A patch may not change the id.")
+            issue = Issue(f"{resource.name}.id", "Stays as it is.", "value")
+            raise BadRequest("A patch may not change the id.", issues=[issue])
         check(resource, document)
         return await _update(call, resource, row_id, document, int(row["version"]))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from hub.fhir.description import Document
@@ -26,7 +25,7 @@ def apply(document: Document, operations: Any) -> Document:
 
 
 def _applied(document: Document, operations: list[Any]) -> Document:
-    result: Any = copy.deepcopy(document)
+    result: Any = _copy(document)
     for number, one in enumerate(operations):
         if not isinstance(one, dict) or not isinstance(one.get("path"), str):
             raise BadRequest(f"Operation {number} of the patch has no path.")
@@ -40,12 +39,19 @@ def _applied(document: Document, operations: list[Any]) -> Document:
     return result
 
 
+def _copy(value: Any) -> Any:
+    """Of JSON alone."""
+    if isinstance(value, dict):
+        return {key: _copy(inner) for key, inner in value.items()}
+    return [_copy(inner) for inner in value] if isinstance(value, list) else value
+
+
 def _apply(document: Any, operation: dict[str, Any], number: int) -> Any:
     kind, path = operation.get("op"), _steps(operation["path"])
     if kind in ("add", "replace", "test"):
         if "value" not in operation:
             raise BadRequest(f"Operation {number} of the patch has no value.")
-        value = copy.deepcopy(operation["value"])
+        value = _copy(operation["value"])
         if kind == "add":
             return _add(document, path, value)
         if kind == "test":
@@ -61,7 +67,7 @@ def _apply(document: Any, operation: dict[str, Any], number: int) -> Any:
         if not isinstance(operation.get("from"), str):
             raise BadRequest(f"Operation {number} of the patch has no from.")
         source = _steps(operation["from"])
-        value = copy.deepcopy(_get(document, source))
+        value = _copy(_get(document, source))
         if kind == "move":
             if path[: len(source)] == source and path != source:
                 raise Invalid("Nothing can be moved into itself.")

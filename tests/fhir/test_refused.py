@@ -232,11 +232,18 @@ async def test_what_fhir_resources_lets_pass_is_refused_with_the_element_named_a
         assert await on_file() == before, words
 
 
+@pytest.mark.parametrize("way", ["POST", "PUT", "PATCH"])
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_resource_that_comes_with_an_id_of_65_characters_is_refused(sent: Sent, kind: str) -> None:
+async def test_an_id_of_65_characters_is_refused(sent: Sent, kind: str, way: str) -> None:
     before = await on_file()
-    wrong = {**sent.documents[kind], "id": "x" * 65}
-    answer = await sent.poppy.post(f"/{kind}", wrong)
+    wrong, address = {**sent.documents[kind], "id": "x" * 65}, f"/{kind}/{sent.documents[kind]['id']}"
+    if way == "POST":
+        answer = await sent.poppy.post(f"/{kind}", wrong)
+    elif way == "PUT":
+        answer = await sent.poppy.put(address, wrong)
+    else:
+        change = [{"op": "replace", "path": "/id", "value": "x" * 65}]
+        answer = await sent.poppy.send("PATCH", address, change, Content_Type="application/json-patch+json")
     assert (answer.status_code, list(expressions(answer.json()))) == (400, [f"{kind}.id"])
     assert await on_file() == before
 
