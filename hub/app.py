@@ -29,7 +29,8 @@ from hub.db.engine import Engine, bind, fetch_value, make_engine
 from hub.db.migrate import pending
 from hub.db.transaction import on_refusal
 from hub.directory.queries import load_user
-from hub.exchange import exchange, faces
+from hub.exchange import RESOURCES, exchange, faces
+from hub.fhir import models
 from hub.jobs.rules import Scheduled
 from hub.jobs.worker import Handler, Worker
 from hub.kernel.errors import Unauthenticated
@@ -129,6 +130,11 @@ def create_app(
     )
     check_routes(app)
     return app
+
+
+def load_ahead() -> None:
+    """For a server that listens by now: have the models ready by the time that the first document comes in."""
+    models.load_ahead([*(resource.name for resource in RESOURCES), "Bundle"])
 
 
 def _static_files(directory: Any) -> Router:

@@ -1,4 +1,8 @@
-"""The `hub` command. A command translates; what it does stands in the features' actions."""
+"""The `hub` command. A command translates; what it does stands in the features' actions.
+
+What a command needs is imported by the command: none waits for what only another does, and serving begins before the
+hub is loaded, so that nobody looks for garbage meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +18,6 @@ from typing import Any, TypeVar
 import click
 
 from hub.audit.cli import audit
-from hub.db.engine import bind, make_engine
-from hub.db.faults import refusal_of_fault
-from hub.db.migrate import migrate as apply_migrations
-from hub.directory.actions import seed_holidays
-from hub.duties.actions import seed_rules
-from hub.kernel import clock
-from hub.kernel.actor import HUB
 from hub.reports.cli import report
 from hub.settings import Settings, settings
 
@@ -29,6 +26,8 @@ R = TypeVar("R")
 
 def run(work: Callable[[Settings], Awaitable[R]]) -> R:
     """Run something with the database of the settings, and close it."""
+    from hub.db.engine import bind, make_engine
+    from hub.db.faults import refusal_of_fault
 
     async def whole() -> R:
         own = settings()
@@ -57,6 +56,11 @@ def main() -> None:
 @main.command()
 def migrate() -> None:
     """Bring the database's schema up; enter the first rules and the State's holidays where they are missing."""
+    from hub.db.migrate import migrate as apply_migrations
+    from hub.directory.actions import seed_holidays
+    from hub.duties.actions import seed_rules
+    from hub.kernel import clock
+    from hub.kernel.actor import HUB
 
     async def work(_: Settings) -> tuple[int, int, int]:
         done = await apply_migrations()
@@ -82,7 +86,7 @@ def serve() -> None:
 def serve_until_stopped(own: Settings, routes: Sequence[Any] = ()) -> None:
     """Serve until a signal, with further `routes` (the bench has some). Says in one line why it cannot start."""
     with _collecting_nothing():
-        from hub.app import SchemaBehind, create_app, refuse_if_behind
+        from hub.app import SchemaBehind, create_app, load_ahead, refuse_if_behind
         from hub.serving import serve
         from hub.web.logs import configure
 
@@ -97,7 +101,7 @@ def serve_until_stopped(own: Settings, routes: Sequence[Any] = ()) -> None:
             raise click.ClickException(str(error)) from error
         app = create_app(own, routes=routes)
         gc.freeze()
-    serve(app, own)
+    serve(app, own, load_ahead)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-import httpx2
 from litestar import Request, Response
 from litestar.types import ControllerRouterHandler
 
@@ -73,6 +72,8 @@ async def fetch_keys(url: str) -> bytes:
     """The body of a registered JWKS URL: https only, small, and not long waited for."""
     if not url.startswith("https://"):
         raise Invalid("A JWKS URL has to be https.")
+    import httpx2  # few systems have their keys behind a URL: loaded for the first, not at each start
+
     async with httpx2.AsyncClient(timeout=5, follow_redirects=False) as http:
         answer = await http.get(url, headers={"Accept": "application/json"})
         answer.raise_for_status()

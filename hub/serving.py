@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import socket
+from collections.abc import Callable
 from typing import Any
 
 import uvicorn
@@ -198,9 +200,20 @@ def configured(app: ASGIApp, own: Settings) -> uvicorn.Config:
     )
 
 
-def serve(app: ASGIApp, own: Settings) -> None:
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, when_listening: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._when_listening = when_listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._when_listening()
+
+
+def serve(app: ASGIApp, own: Settings, when_listening: Callable[[], None] = lambda: None) -> None:
     """Serve until SIGTERM or Ctrl-C; then end the answers under way, and return."""
-    server = uvicorn.Server(configured(app, own))
+    server = _Server(configured(app, own), when_listening)
 
     def stop(*_: object) -> None:
         server.should_exit = True

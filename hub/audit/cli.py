@@ -6,16 +6,17 @@ import asyncio
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
-from hub.audit.keys import Keys
 from hub.audit.rules import Seal
-from hub.audit.sealing import Sealer, last_seal
-from hub.audit.verifying import Report, verify
-from hub.db.engine import bind, make_engine
 from hub.settings import settings
+
+if TYPE_CHECKING:  # loaded by the command that is called: the hub's other commands load this module too
+    from hub.audit.keys import Keys
+    from hub.audit.verifying import Report
 
 _DATABASE = click.option("--database-url", default="", help="Another database than the hub's own, such as a copy.")
 _KEYS = click.option(
@@ -28,6 +29,8 @@ _KEYS = click.option(
 
 def keys_of(folder: Path | None = None) -> Keys:
     """The keys of this installation."""
+    from hub.audit.keys import Keys
+
     return Keys(folder or settings().data / "keys")
 
 
@@ -82,10 +85,16 @@ def rotate_command(folder: Path | None) -> None:
 
 
 async def _verify(url: str, keys: Keys, outside: Seal | None) -> Report:
+    from hub.audit.verifying import verify
+    from hub.db.engine import make_engine
+
     return await verify(make_engine(url), keys, outside)
 
 
 async def _head(url: str, keys: Keys) -> Seal | None:
+    from hub.audit.sealing import Sealer, last_seal
+    from hub.db.engine import bind, make_engine
+
     engine = make_engine(url)
     bind(engine)
     try:

@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 from piccolo.querystring import QueryString, Selectable
 
+from hub.db.apps import tables
 from hub.db.postgres import PooledPostgresEngine
 from hub.db.sqlite import PooledSQLiteEngine
 from hub.db.sqltext import compiled
@@ -39,14 +40,9 @@ def make_engine(url: str, settings: Settings | None = None, *, serving: bool = F
 
 def bind(engine: Engine) -> None:
     """Make every table use this engine, from now on, in this process."""
-    from hub.db import piccolo_conf
-    from hub.db.piccolo_conf import APP_REGISTRY
-
     _Bound.engine = engine
-    piccolo_conf.DB = engine
-    for app in APP_REGISTRY.app_configs.values():
-        for table in app.table_classes:
-            table._meta.db = engine
+    for table in tables():
+        table._meta.db = engine
 
 
 def engine() -> Engine:

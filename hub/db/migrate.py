@@ -3,34 +3,38 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
+import importlib.util
 import io
 import os
+import re
 from pathlib import Path
 
-from piccolo.apps.migrations.commands.forwards import run_forwards
 from piccolo.apps.migrations.tables import Migration
 
+from hub.db.apps import APPS
 from hub.db.engine import engine, fetch
-from hub.db.piccolo_conf import APP_REGISTRY
 
 os.environ.setdefault("PICCOLO_CONF", "hub.db.piccolo_conf")
+_ID = re.compile(r'^ID = "([^"]+)"$', re.MULTILINE)
 
 
 def known() -> list[tuple[str, str]]:
-    """Every migration in the code, as (app, migration id)."""
+    """Every migration in the code, as (app, migration id). Read, not run: each start asks for them."""
     found = []
-    for app in APP_REGISTRY.app_configs.values():
-        for path in sorted(Path(app.migrations_folder_path).glob("*_[0-9]*.py")):
-            module = importlib.import_module(f"{app_module(app)}.piccolo_migrations.{path.stem}")
-            found.append((app.app_name, str(module.ID)))
+    for app, package in APPS.items():
+        for path in sorted(_folder(package).glob("*_[0-9]*.py")):
+            written = _ID.search(path.read_text(encoding="utf-8"))
+            if written is None:
+                raise RuntimeError(f"{path.name} does not say its ID")
+            found.append((app, written[1]))
     return found
 
 
-def app_module(app: object) -> str:
-    """`hub.mou` for the app whose migrations lie in hub/mou/piccolo_migrations."""
-    folder = Path(app.migrations_folder_path)  # type: ignore[attr-defined]
-    return f"hub.{folder.parent.name}"
+def _folder(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise RuntimeError(f"{package} is missing")
+    return Path(spec.origin).parent / "piccolo_migrations"
 
 
 async def pending() -> list[tuple[str, str]]:
@@ -47,7 +51,12 @@ async def migrate() -> list[tuple[str, str]]:
     todo = await pending()
     if not todo:
         return []
-    Migration._meta.db = engine()
+    # Not above: every start loads this module for `pending`, and only this needs Piccolo's command line.
+    from piccolo.apps.migrations.commands.forwards import run_forwards
+
+    from hub.db import piccolo_conf
+
+    piccolo_conf.DB = Migration._meta.db = engine()
     said = io.StringIO()
     try:
         with contextlib.redirect_stdout(said):

@@ -1,24 +1,11 @@
-"""Piccolo's configuration: the features that have tables, lower ones first. `DB` is set by `hub.db.engine.bind`."""
+"""Piccolo's configuration, for its migrations. `DB` is set by `hub.db.migrate` before it applies them."""
 
 from typing import Any
 
 from piccolo.conf.apps import AppRegistry
 
+from hub.db.apps import APPS
+
 DB: Any = None
 
-APP_REGISTRY = AppRegistry(
-    apps=[
-        "hub.db.piccolo_app",
-        "hub.audit.piccolo_app",
-        "hub.jobs.piccolo_app",
-        "hub.auth.piccolo_app",
-        "hub.directory.piccolo_app",
-        "hub.members.piccolo_app",
-        "hub.duties.piccolo_app",
-        "hub.mou.piccolo_app",
-        "hub.consent.piccolo_app",
-        "hub.notifications.piccolo_app",
-        "hub.referrals.piccolo_app",
-        "hub.meetings.piccolo_app",
-    ]
-)
+APP_REGISTRY = AppRegistry(apps=[f"{package}.piccolo_app" for package in APPS.values()])

@@ -8,8 +8,6 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
-import holidays as public_holidays
-
 from hub.audit.actions import Entry, Pending, record
 from hub.auth.capabilities import ROLES
 from hub.db import documents
@@ -339,6 +337,8 @@ async def add_system(
 @unit_of_work
 async def seed_holidays(years: Iterable[int]) -> int:
     """Enter the public holidays of California for these years. What is there already stays as it is."""
+    import holidays as public_holidays  # the calendars of all countries: for `hub migrate`, not for each start
+
     wanted = public_holidays.country_holidays("US", subdiv="CA", years=sorted(set(years)))
     there = {row["day"] for row in await fetch("SELECT day FROM holiday WHERE organization IS NULL")}
     new = [Holiday(day=day, name=name) for day, name in sorted(wanted.items()) if day not in there]

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-import phonenumbers
-
 from hub.kernel.actor import OrganizationKind
 from hub.kernel.errors import Problems
 
@@ -104,6 +102,8 @@ def normal_phone(text: str) -> str | None:
     """In E.164, with an extension kept as `;ext=`; None if it is no telephone number of this country or
     another.
     """
+    import phonenumbers  # the numbers of all countries: with the first number, not at each start
+
     try:
         number = phonenumbers.parse(text, "US")
     except phonenumbers.NumberParseException:
@@ -116,6 +116,8 @@ def normal_phone(text: str) -> str | None:
 
 def phone_in_words(stored: str) -> str:
     """`(510) 555-0100` from what is stored; as it is, if it is none of this country."""
+    import phonenumbers
+
     try:
         number = phonenumbers.parse(stored.replace(";ext=", " ext. "), "US")
     except phonenumbers.NumberParseException:

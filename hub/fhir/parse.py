@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NoReturn
 
-from fhir.resources.R4B import get_fhir_model_class
 from pydantic import ValidationError
 
 from hub.fhir.description import Document, Resource
+from hub.fhir.models import loading, model
 from hub.fhir.structure import MAX_ISSUES, Walk, elements_of
 from hub.kernel.errors import BadRequest, Invalid, Issue, Refusal
 
@@ -111,7 +111,8 @@ def check(resource: Resource, document: Document, entries: Mapping[str, str] | N
 def model_issues(resource_type: str, document: Document) -> list[Issue]:
     """What the model of fhir.resources says. Its own words name values, so they are replaced by words that do not."""
     try:
-        get_fhir_model_class(resource_type).model_validate(document)
+        with loading:
+            model(resource_type).model_validate(document)
     except ValidationError as error:
         found = [
             Issue(expression(resource_type, one["loc"]), _words(one["type"], one["msg"]), _code(one["type"]))

@@ -21,7 +21,6 @@ from hub.fhir.outcome import FHIR_JSON as _FHIR_JSON
 from hub.fhir.outcome import handle, request_id, trace_headers, words
 from hub.fhir.parse import TooLarge, decode, decode_document
 from hub.fhir.search import search
-from hub.fhir.structure import elements_of
 from hub.fhir.wiring import Answer, Call, Wiring
 from hub.kernel.errors import BadRequest, NotAllowed, NotFound
 from hub.kernel.jsontext import encode
@@ -116,10 +115,7 @@ def _known(wiring: Wiring, resource_type: str, row_id: str) -> None:
 
 
 def router(wiring: Wiring) -> Sequence[ControllerRouterHandler]:
-    """The handlers of the endpoint. Loads each described type's model, so that no request waits for an import."""
-    for resource in wiring.resources:
-        elements_of(resource.name)
-    elements_of("Bundle")
+    """The handlers of the endpoint. Their models are loaded at first use: `hub.fhir.models.load_ahead` goes ahead."""
     return [
         Router(
             "/fhir",

@@ -16,10 +16,9 @@ from decimal import Decimal
 from functools import cache, lru_cache
 from typing import Any
 
-from fhir.resources.R4B import get_fhir_model_class
-
 from hub.fhir.codes import REQUIRED
 from hub.fhir.dates import bounds
+from hub.fhir.models import model as model_of
 from hub.fhir.narrative import acts
 from hub.kernel.errors import Issue
 
@@ -69,7 +68,7 @@ def elements_of(model: str) -> Mapping[str, Element]:
     """Every element of a model by its JSON name."""
     return {
         info.alias or name: _element(model, info)
-        for name, info in get_fhir_model_class(model).model_fields.items()
+        for name, info in model_of(model).model_fields.items()
         if name != "fhir_comments"
     }
 
@@ -389,5 +388,5 @@ def is_resource_type(name: str) -> bool:
     kind = getattr(fhirtypes, f"{name}Type", None)
     if kind is None or not name.isidentifier() or name in ("Resource", "DomainResource"):
         return False
-    model = get_fhir_model_class(name)
+    model = model_of(name)
     return "meta" in model.model_fields and "implicitRules" in model.model_fields

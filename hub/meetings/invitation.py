@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-
-from icalendar import Calendar, Event, vCalAddress, vText
+from typing import TYPE_CHECKING
 
 from hub.kernel.clock import CALIFORNIA
+
+if TYPE_CHECKING:  # in use it is loaded with the first invitation, not at each start
+    from icalendar import vCalAddress
 
 
 class Method(StrEnum):
@@ -46,6 +48,8 @@ def uid(meeting: str) -> str:
 
 
 def _address(person: Invitee, **parameters: str) -> vCalAddress:
+    from icalendar import vCalAddress, vText
+
     address = vCalAddress(f"mailto:{person.email}")
     for name, value in {"cn": person.name, **parameters}.items():
         address.params[name] = vText(value)
@@ -54,6 +58,8 @@ def _address(person: Invitee, **parameters: str) -> vCalAddress:
 
 def calendar_text(invitation: Invitation, stamp: datetime, method: Method = Method.REQUEST) -> str:
     """What goes out by mail and what the page offers for download."""
+    from icalendar import Calendar, Event
+
     event = Event()
     start = invitation.starts_at.astimezone(CALIFORNIA)
     event.add("uid", uid(invitation.meeting))

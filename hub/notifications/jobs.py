@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import aiosmtplib
-
 from hub.duties.actions import NOTIFY
 from hub.notifications.actions import SEND, mark_sent, notify_duty
 from hub.notifications.queries import letter
@@ -26,6 +24,8 @@ async def deliver(mail_id: str, with_settings: Settings) -> None:
     kept = await letter(mail_id)
     if kept is None or kept.sent_at is not None or not with_settings.smtp_url:
         return
+    import aiosmtplib  # where mail is sent, not at each start
+
     server = Server.parse(with_settings.smtp_url)
     await aiosmtplib.send(
         message_of(kept, with_settings.mail_from, with_settings.base),

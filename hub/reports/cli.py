@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from hub.db.engine import bind, make_engine
-from hub.directory.queries import by_identifier
-from hub.kernel.actor import HUB
 from hub.kernel.calendar import Quarter
 from hub.kernel.errors import Refusal
-from hub.reports.actions import read_report
-from hub.reports.files import Format, file_name, write
 from hub.settings import settings
+
+if TYPE_CHECKING:
+    from hub.reports.files import Format
 
 
 def _quarter(_context: click.Context, _parameter: click.Parameter, text: str) -> Quarter:
@@ -26,12 +25,20 @@ def _quarter(_context: click.Context, _parameter: click.Parameter, text: str) ->
 
 async def make(identifier: str, quarter: Quarter, form: Format) -> tuple[str, bytes]:
     """The file's name and bytes. Its reading is in the trail, as any other."""
+    # Not above: the hub's other commands load this module too, to know of this one.
+    from hub.directory.queries import by_identifier
+    from hub.kernel.actor import HUB
+    from hub.reports.actions import read_report
+    from hub.reports.files import file_name, write
+
     organization = await by_identifier(identifier)
     report = await read_report(HUB, organization.id, quarter, form)
     return file_name(report, form), write(report, form)
 
 
 async def _run(identifier: str, quarter: Quarter, form: Format) -> tuple[str, bytes]:
+    from hub.db.engine import bind, make_engine
+
     engine = make_engine(settings().database, settings())
     bind(engine)
     try:

@@ -7,8 +7,6 @@ import io
 from datetime import datetime, time
 from typing import Literal
 
-import xlsxwriter  # type: ignore[import-untyped]
-
 from hub.reports.queries import Report
 from hub.reports.sheets import Cell, heading, sheets, standing
 
@@ -52,6 +50,8 @@ def as_csv(report: Report) -> bytes:
 
 
 def as_xlsx(report: Report) -> bytes:
+    import xlsxwriter  # type: ignore[import-untyped]  # large: loaded by whoever asks for such a file, not at each start
+
     out = io.BytesIO()
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     book = xlsxwriter.Workbook(out, options)

@@ -11,9 +11,9 @@ from typing import Any
 import holidays as public_holidays
 
 from hub.audit.actions import Entry, record
+from hub.db.apps import tables as our_tables
 from hub.db.engine import Engine, bind
 from hub.db.migrate import migrate, pending
-from hub.db.piccolo_conf import APP_REGISTRY
 from hub.kernel import clock
 from hub.kernel.actor import HUB
 from hub.kernel.jsontext import decode, encode
@@ -99,7 +99,7 @@ def in_words(arguments: Mapping[str, Any]) -> str:
 async def refuse_filled(loader: Loader) -> None:
     """Leave alone what is not empty: tables of others, and ours with more than `hub migrate` enters."""
     tables = await loader.tables()
-    ours = {table._meta.tablename for app in APP_REGISTRY.app_configs.values() for table in app.table_classes}
+    ours = {table._meta.tablename for table in our_tables()}
     filled = sorted(tables - ours - {"migration", *OWN})
     for table in sorted((tables & ours) - _SAYS_NOTHING):
         seeding = " WHERE action <> 'duties:rule:seed'" if table == "audit_entry" else ""
