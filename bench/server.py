@@ -23,8 +23,11 @@ def free_port() -> int:
 
 
 def environment(data: Path, url: str, port: int, *, worker: bool) -> dict[str, str]:
-    """The settings of the process, and none of those of the shell that called the bench."""
-    others = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
+    """The settings of the process, and none of those of the shell that called the bench. It may keep its byte code, as
+    an installed hub does, even where a developer's shell has Python compile each file at each start.
+    """
+    kept = os.environ.items()
+    others = {name: value for name, value in kept if not name.startswith("HUB_") and name != "PYTHONDONTWRITEBYTECODE"}
     return {
         **others,
         "HUB_DATA": str(data),

@@ -165,3 +165,18 @@ def test_a_worker_beside_the_server_does_its_work_and_both_stop_cleanly(own: Set
     entries, chained = on(own, lambda: fetch("SELECT (SELECT count(*) FROM audit_entry) AS e, (SELECT count(*) FROM "
                                              "audit_chain) AS c"))[0].values()  # fmt: skip
     assert entries == chained > 0  # the worker has sealed what was there
+
+
+def test_serving_loads_nothing_that_only_other_commands_need() -> None:
+    code = (
+        "import importlib, sys, hub.app, hub.cli, hub.serving\n"
+        "hub.app.pages_of(hub.app.FEATURES)\n"
+        "for one in hub.app.WORKING: importlib.import_module(f'hub.{one}.jobs')\n"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "hub.referrals.fhir" in loaded
+    needless = {"black", "piccolo.conf.apps", "xlsxwriter", "holidays", "phonenumbers", "icalendar", "aiosmtplib",
+                "httpx2", "fhir.resources.R4B.task", "hub.demo", "hub.simulate", "hub.db.piccolo_conf"}  # fmt: skip
+    assert not loaded & needless
