@@ -189,22 +189,24 @@ class Way(msgspec.Struct, frozen=True):
 
     Ways exclude each other: what one finds, no other does. `sql` says what else has to be true. `likely` (with its
     arguments) leaves out most of what the decision function will not let through: it saves looking at such rows one by
-    one, where there are many.
+    one, where there are many. `likely_of_all` says the same as `likely`, for who reads all rows and not a page of them.
     """
 
     column: str
     besides: tuple[str, ...] = ()
     sql: str = ""
     likely: tuple[str, Sequence[Any]] | None = None
+    likely_of_all: tuple[str, Sequence[Any]] | None = None
 
-    def condition(self, home: str, likely: bool = True) -> tuple[str, list[Any]]:
+    def condition(self, home: str, likely: bool = True, whole: bool = False) -> tuple[str, list[Any]]:
         parts = [f"r.{self.column} = {{}}", *[f"r.{one} <> {{}}" for one in self.besides]]
         args: list[Any] = [home] * len(parts)
         if self.sql:
             parts.append(self.sql)
-        if likely and self.likely is not None:
-            parts.append(self.likely[0])
-            args += self.likely[1]
+        told = self.likely_of_all if whole and self.likely_of_all is not None else self.likely
+        if likely and told is not None:
+            parts.append(told[0])
+            args += told[1]
         return " AND ".join(parts), args
 
     def leads_nowhere(self, home: str, wanted: Mapping[str, frozenset[str]]) -> bool:
@@ -275,6 +277,6 @@ def any_way(ways: Ways) -> Visible:
     return partial(all_ways, ways)
 
 
-def all_ways(ways: Ways, actor: Actor, likely: bool = True) -> tuple[str, list[Any]]:
-    found = [way.condition(actor.home, likely) for way in ways(actor)]
+def all_ways(ways: Ways, actor: Actor, likely: bool = True, whole: bool = False) -> tuple[str, list[Any]]:
+    found = [way.condition(actor.home, likely, whole) for way in ways(actor)]
     return f"({' OR '.join([f'({sql})' for sql, _ in found])})", [arg for _, args in found for arg in args]

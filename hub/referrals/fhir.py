@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hub.consent.elements import ELEMENTS
-from hub.consent.queries import Ask, granted, permit
+from hub.consent.queries import Ask, granted, granted_to_many, permit
 from hub.db.documents import Stored
 from hub.fhir.description import Date, Document, Reference, Resource, Row, Token, Way, WriteContext, any_way
 from hub.kernel.actor import Actor
@@ -21,8 +21,9 @@ _SDOH = "http://hl7.org/fhir/us/sdoh-clinicalcare/StructureDefinition"
 
 def _ways_to_requests(actor: Actor) -> list[Way]:
     """Own requests, and those that ask this organization, as far as terms and grants let them through."""
-    likely = granted("r.member", "r.requester", DataElement.REFERRAL, actor.home)
-    return [Way("requester"), Way("performer", ("requester",), "r.status <> 'draft'", likely)]
+    what = ("r.member", "r.requester", DataElement.REFERRAL, actor.home)
+    theirs = Way("performer", ("requester",), "r.status <> 'draft'", granted(*what), granted_to_many(*what))
+    return [Way("requester"), theirs]
 
 
 def _sent(row: Row) -> bool:
@@ -39,8 +40,9 @@ async def _permit_requests(actor: Actor, rows: list[Row], context: WriteContext)
 
 
 def _ways_to_tasks(actor: Actor) -> list[Way]:
-    likely = granted("r.member", "r.requester", DataElement.REFERRAL, actor.home)
-    return [Way("requester"), Way("owner", ("requester",), "r.status <> 'draft'", likely)]
+    what = ("r.member", "r.requester", DataElement.REFERRAL, actor.home)
+    theirs = Way("owner", ("requester",), "r.status <> 'draft'", granted(*what), granted_to_many(*what))
+    return [Way("requester"), theirs]
 
 
 async def _permit_tasks(actor: Actor, rows: list[Row], context: WriteContext) -> list[Row]:
