@@ -200,7 +200,9 @@ def configured(app: ASGIApp, own: Settings) -> uvicorn.Config:
     )
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
+    """Tells when it listens: what need not be ready before its first answer begins then."""
+
     def __init__(self, config: uvicorn.Config, when_listening: Callable[[], None]) -> None:
         super().__init__(config)
         self._when_listening = when_listening
@@ -213,7 +215,7 @@ class _Server(uvicorn.Server):
 
 def serve(app: ASGIApp, own: Settings, when_listening: Callable[[], None] = lambda: None) -> None:
     """Serve until SIGTERM or Ctrl-C; then end the answers under way, and return."""
-    server = _Server(configured(app, own), when_listening)
+    server = Server(configured(app, own), when_listening)
 
     def stop(*_: object) -> None:
         server.should_exit = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 import uvicorn
 
 from hub.kernel.errors import Refusal
-from hub.serving import HEAD_BYTES, configured
+from hub.serving import HEAD_BYTES, Server, configured
 from hub.settings import Settings
 from tests.faults.hubs import free_port, until
 from tests.faults.sockets import connections, end_of
@@ -192,3 +193,24 @@ async def test_with_every_place_at_work_a_newcomer_is_told_to_come_again(tmp_pat
         served.toy.go_on.set()
         assert all([(await end_of(one)).startswith(b"HTTP/1.1 200") for one in at_work])
     await served.stop()
+
+
+async def test_what_may_wait_begins_when_the_port_is_open_and_not_where_it_cannot_be_opened(tmp_path: Path) -> None:
+    found: list[bool] = []
+    port = free_port()
+
+    def told() -> None:
+        with socket.socket() as probe:
+            found.append(probe.connect_ex(("127.0.0.1", port)) == 0)
+
+    def server() -> Server:
+        return Server(configured(Toy(), Settings(data=tmp_path, port=port)), told)
+
+    first = server()
+    running = asyncio.create_task(first._serve())
+    await until(lambda: bool(found))
+    with pytest.raises(SystemExit):  # the port is taken
+        await server()._serve()
+    first.should_exit = True
+    await running
+    assert found == [True]
