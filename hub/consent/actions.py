@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hub.audit.actions import Entry, Pending, record, record_many
+from hub.audit.actions import Entry, Pending, record, record_for_each, record_many
 from hub.consent.document import Read, check, read, with_status
 from hub.consent.queries import consent as consent_row
 from hub.consent.queries import names_shown
@@ -273,8 +273,6 @@ async def show_names(actor: Actor, members: list[str]) -> dict[str, str]:
     if not actor.can("member.read"):
         return {}
     shown = await names_shown(actor, members)
-    await record_many(
-        actor,
-        [Entry("members:member:list", "Patient", member, member=member, detail={"name": "short"}) for member in shown],
-    )
+    entry = Entry("members:member:list", "Patient", detail={"name": "short"})
+    await record_for_each(actor, entry, dict.fromkeys(shown, (None, None)))
     return shown

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from hub.consent.document import read
 from hub.consent.elements import Content, content_in, content_of, joined
 from hub.consent.rules import CARE, OWN, Decision, Facts, Grant, Ground, Question, decide, in_force
-from hub.db.engine import fetch
+from hub.db.engine import fetch, look_up
 from hub.db.lists import marks, padded
 from hub.db.together import Asked, Rows, ask_together
 from hub.kernel import clock
@@ -430,10 +430,11 @@ async def names_shown(actor: Actor, ids: list[str]) -> dict[str, str]:
     if not ids:
         return {}
     condition, args = visible_patients(actor)
-    marks = ", ".join("{}" for _ in ids)
-    rows = await fetch(
-        f"SELECT r.id, r.source, r.given, r.family, r.document FROM member r WHERE r.id IN ({marks}) AND {condition}",
-        *ids,
+    of = padded(ids)
+    rows = await look_up(
+        "SELECT r.id, r.source, r.given, r.family, r.document FROM member r"
+        f" WHERE r.id IN ({marks(of)}) AND {condition}",
+        *of,
         *args,
     )
     shown = await permit(actor, rows, [Ask(row["id"], row["source"]) for row in rows])

@@ -16,6 +16,7 @@ from typing import Any
 from hub.auth.capabilities import capabilities_of
 from hub.db.columns import listed
 from hub.db.engine import fetch, look_up
+from hub.db.together import Asked, Rows
 from hub.directory.rules import NAMES, Position, Tenure, in_office, positions_of_kind, required_of
 from hub.kernel.actor import Actor, ActorKind, OrganizationKind
 from hub.kernel.errors import NotFound
@@ -388,14 +389,13 @@ async def contacts(actor: Actor, on: date, partner: str | None = None) -> list[P
     return found
 
 
-async def appointments(organization: str, on: date) -> list[dict[str, Any]]:
+def asked_appointments(organization: str, on: date) -> Asked[Rows]:
     """Every appointment of an organization that had begun by that day, ended ones too: by whom work is done.
 
     Who sits on a day, and who sat last where nobody does, is for the rules to say.
     """
-    return await fetch(
+    sql = (
         "SELECT id, position, counterpart, person, deputy, from_date, until_date FROM appointment"
-        " WHERE organization = {} AND from_date <= {} ORDER BY id",
-        organization,
-        on,
+        " WHERE organization = {} AND from_date <= {}"
     )
+    return Asked(sql, [organization, on], lambda rows: rows)

@@ -211,49 +211,81 @@ def last_sitting(seats: Iterable[Seat], position: str, counterpart: str | None, 
         for seat in seats
         if seat.position == position and seat.counterpart in (None, counterpart) and seat.from_date <= on
     ]
-    return max(able, key=lambda s: (s.until_date or date.max, s.from_date, s.id), default=None)
+    return max(able, key=_left, default=None)
 
 
-def why_mine(
-    me: str,
-    position: str,
-    counterpart: str | None,
-    escalated_to: str | None,
-    *,
-    seats: Collection[Seat],
-    responsible: str | None,
-    on: date,
-) -> Because | None:
-    """Whether a duty of `position` towards `counterpart` is my work, and why; None where it is not.
+_WORKING = (*LIAISON_OF.values(), *RESPONSIBLE_OF.values())
 
-    `seats` are my organization's; `responsible` is the position of its responsible person, to whom the work
-    of a vacant position goes.
+
+class Desks:
+    """Who sits where in an organization on a day: looked up once, for all of its work.
+
+    `responsible` is the position of its responsible person, to whom the work of a vacant position goes.
     """
-    seat = sitting(seats, position, counterpart, on)
-    chief = sitting(seats, responsible, counterpart, on) if responsible else None
-    if seat is not None:
-        if seat.person == me:
-            return Because.HOLDER
-        if seat.deputy == me:
-            return Because.DEPUTY
-    else:
-        last = last_sitting(seats, position, counterpart, on)
-        if last is not None and last.deputy == me:
-            return Because.VACANT
-        if chief is not None and me in (chief.person, chief.deputy):
-            return Because.VACANT
-    if escalated_to:
-        above = sitting(seats, escalated_to, counterpart, on)
-        if above is not None and me in (above.person, above.deputy):
-            return Because.ESCALATED
-    return None
+
+    def __init__(self, seats: Iterable[Seat], responsible: str | None, on: date) -> None:
+        self._responsible = responsible
+        self._now: dict[tuple[str, str | None], Seat] = {}
+        self._last: dict[tuple[str, str | None], Seat] = {}
+        for seat in seats:
+            place = (seat.position, seat.counterpart)
+            if seat.from_date <= on:
+                self._last[place] = max(self._last.get(place, seat), seat, key=_left)
+                if seat.until_date is None or on <= seat.until_date:
+                    self._now[place] = max(self._now.get(place, seat), seat, key=_came)
+
+    def holder(self, position: str, counterpart: str | None) -> Seat | None:
+        """As `sitting`: one towards this partner wins over one towards everybody."""
+        return self._now.get((position, counterpart)) or self._now.get((position, None))
+
+    def why(self, me: str, position: str, counterpart: str | None, escalated_to: str | None = None) -> Because | None:
+        """Whether a duty of `position` towards `counterpart` is my work, and why; None where it is not."""
+        seat = self.holder(position, counterpart)
+        if seat is not None:
+            if seat.person == me:
+                return Because.HOLDER
+            if seat.deputy == me:
+                return Because.DEPUTY
+        else:
+            last = self._held_last(position, counterpart)
+            if last is not None and last.deputy == me:
+                return Because.VACANT
+            if self._responsible and self._sits(me, self._responsible, counterpart):
+                return Because.VACANT
+        return Because.ESCALATED if escalated_to and self._sits(me, escalated_to, counterpart) else None
+
+    def deals_with(self, me: str, partner: str | None) -> bool:
+        """Whether I am one of those who work with a partner, so that what it owes us is what I wait for."""
+        return any(self._sits(me, position, partner) for position in _WORKING)
+
+    def of(self, me: str) -> set[str]:
+        """The positions in which I sit, towards whomever."""
+        return {position for (position, _), seat in self._now.items() if me in (seat.person, seat.deputy)}
+
+    @property
+    def positions(self) -> set[str]:
+        return {position for position, _ in self._last}
+
+    @property
+    def partners(self) -> set[str]:
+        """Those towards whom somebody was named. Towards all others work is dealt alike: as towards nobody (None)."""
+        return {counterpart for _, counterpart in self._last if counterpart is not None}
+
+    def _held_last(self, position: str, counterpart: str | None) -> Seat | None:
+        able = [seat for one in {counterpart, None} if (seat := self._last.get((position, one)))]
+        return max(able, key=_left, default=None)
+
+    def _sits(self, me: str, position: str, counterpart: str | None) -> bool:
+        seat = self.holder(position, counterpart)
+        return seat is not None and me in (seat.person, seat.deputy)
 
 
-def deals_with(me: str, partner: str, *, seats: Collection[Seat], on: date) -> bool:
-    """Whether I am one of those who work with a partner, so that what it owes us is what I wait for."""
-    working = {*LIAISON_OF.values(), *RESPONSIBLE_OF.values()}
-    found = (sitting(seats, position, partner, on) for position in {s.position for s in seats} & working)
-    return any(seat is not None and me in (seat.person, seat.deputy) for seat in found)
+def _came(seat: Seat) -> tuple[date, str]:
+    return seat.from_date, seat.id
+
+
+def _left(seat: Seat) -> tuple[date, date, str]:
+    return seat.until_date or date.max, seat.from_date, seat.id
 
 
 def whom_to_tell(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -87,7 +88,9 @@ def working_days_between(start: date, end: date, holidays: Collection[date]) -> 
     """How many working days lie after `start`, up to and with `end`; negative when `end` is earlier."""
     if end < start:
         return -working_days_between(end, start, holidays)
-    return sum(is_working_day(start + timedelta(days=n), holidays) for n in range(1, (end - start).days + 1))
+    weeks, rest = divmod((end - start).days, 7)
+    days = 5 * weeks + sum((start.weekday() + n) % 7 < 5 for n in range(1, rest + 1))
+    return days - len({day for day in holidays if start < day <= end and day.weekday() < 5})
 
 
 def add_months(start: date, months: int) -> date:
@@ -120,20 +123,25 @@ def _days(n: int, unit: str) -> str:
     return f"{n} {unit}{'' if n == 1 else 's'}"
 
 
-_NEAR_DAYS = 30
+_NEAR = timedelta(days=30)
 
 
-def due_in_words(due: date, today: date, holidays: Mapping[date, str]) -> str:
+def due_in_words(due: date, today: date, holidays: Collection[date]) -> str:
     """`due in 3 working days, Wednesday December 2, 2026 (November 26 is a county holiday)`."""
+    return _due_in_words(due, today, holidays if isinstance(holidays, frozenset) else frozenset(holidays))
+
+
+@lru_cache(maxsize=4096)
+def _due_in_words(due: date, today: date, holidays: frozenset[date]) -> str:
     if due == today:
         return f"due today, {long_date(due)}"
-    near = abs((due - today).days) <= _NEAR_DAYS  # far off, the list of holidays would only be noise
-    between = [d for d in sorted(holidays) if near and min(today, due) < d < max(today, due) and d.weekday() < 5]
-    count = abs(working_days_between(today, due, holidays.keys()))
+    count = abs(working_days_between(today, due, holidays))
     if due < today:
         when = _days(count, "working day") if count else _days((today - due).days, "day")
         return f"overdue by {when}, was due {long_date(due)}"
     when = _days(count, "working day") if count else _days((due - today).days, "day")
+    near = due - today <= _NEAR  # far off, the list of holidays would only be noise
+    between = sorted(d for d in holidays if today < d < due and d.weekday() < 5) if near else ()
     named = [f"{day.strftime('%B')} {day.day}" for day in between]
     note = ""
     if len(named) == 1:

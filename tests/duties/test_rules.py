@@ -151,7 +151,7 @@ def seat(
 
 
 def mine(me: str, *seats: Seat, escalated_to: str | None = None, counterpart: str = "poppy") -> Because | None:
-    return rules.why_mine(me, "liaison", counterpart, escalated_to, seats=seats, responsible="responsible", on=TODAY)
+    return rules.Desks(seats, "responsible", TODAY).why(me, "liaison", counterpart, escalated_to)
 
 
 def test_the_holder_and_the_deputy_see_the_work_of_a_position_and_others_do_not() -> None:
@@ -196,12 +196,10 @@ def test_escalated_work_shows_to_the_responsible_person_as_well() -> None:
     DAYS,
 )  # fmt: skip
 def test_work_is_lost_only_where_nobody_holds_the_position_nor_the_one_above(seats: list[Seat], today: date) -> None:
-    seen = [
-        person
-        for person in "abcd"
-        if rules.why_mine(person, "liaison", "poppy", None, seats=seats, responsible="responsible", on=today)
-    ]
+    desks = rules.Desks(seats, "responsible", today)
+    seen = [person for person in "abcd" if desks.why(person, "liaison", "poppy")]
     holder = rules.sitting(seats, "liaison", "poppy", today)
+    assert desks.holder("liaison", "poppy") == holder
     chief = rules.sitting(seats, "responsible", "poppy", today)
     if holder or chief:
         assert seen

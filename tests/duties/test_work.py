@@ -11,6 +11,7 @@ from hub.duties import actions
 from hub.duties.queries import WorkFilter, Worklist, work_of
 from hub.duties.rules import Because, Group
 from hub.kernel.actor import HUB, Actor
+from hub.kernel.ids import new_id
 
 TODAY = date(2026, 11, 18)
 SUNDAY = date(2026, 11, 22)
@@ -98,6 +99,25 @@ async def test_nobody_sees_the_work_of_another_organization_or_another_position(
     assert [row.title for row in (await list_of(cast.priya)).rows] == ["chief", "ours"]
     for other in (cast.sam, cast.lena, cast.arturo):
         assert (await list_of(other)).rows == ()
+
+
+async def test_who_sits_towards_everybody_has_all_work_but_that_of_partners_with_somebody_of_their_own(
+    cast: Any,
+) -> None:
+    await owes(cast, "with poppy", TODAY)
+    await owes(cast, "with laurel", TODAY, to="laurel")
+    await owes(cast, "with nobody", TODAY + timedelta(days=9))
+    await fetch("UPDATE duty SET counterpart = NULL WHERE title = 'with nobody'")
+    await owes(cast, "laurel owes", TODAY, by="laurel", to="alameda", position="mcp_ihss_liaison")
+    await owes(cast, "poppy owes", TODAY, by="poppy", to="alameda", position="mcp_ihss_liaison")
+    seats = await Appointment.select().where(Appointment.person == cast.marisol.id)
+    everybody = {**seats[0], "id": new_id(), "person": cast.arturo.id, "counterpart": None, "deputy": None}
+    await Appointment.insert(Appointment(**everybody))
+    arturo, marisol = await list_of(cast.arturo), await list_of(cast.marisol)
+    assert [row.title for row in arturo.rows] == ["with laurel", "with nobody", "laurel owes"]
+    assert [row.title for row in marisol.rows] == ["with poppy", "poppy owes"]
+    assert (arturo.total, marisol.total) == (3, 2)
+    assert [(one.name, one.count) for one in arturo.partners] == [("Bay Laurel", 2)]
 
 
 async def test_escalated_work_shows_to_the_responsible_person_and_says_from_whom(cast: Any) -> None:

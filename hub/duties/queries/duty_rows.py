@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from hub.db.columns import listed
 from hub.db.engine import fetch
+from hub.db.lists import marks, padded
+from hub.db.together import Asked, Rows, ask_together
 from hub.directory import queries as directory
-from hub.directory.rules import NAMES, RESPONSIBLE_OF, Position
+from hub.directory.rules import NAMES, RESPONSIBLE_OF
 from hub.duties.queries.rule_rows import RULE, RuleRow, rule_row, rules_in_force
 from hub.duties.rules import Because, Seat
 from hub.kernel import clock
@@ -49,38 +52,66 @@ class DutyRow:
         return position_name(self.position)
 
 
+_NAMES = {position.value: name for position, name in NAMES.items()}
+
+
 def position_name(position: str) -> str:
-    return NAMES[Position(position)] if position in set(Position) else position
+    return _NAMES.get(position, position)
 
 
-DUTY = (
-    "SELECT d.id, d.rule, d.title, d.why, r.authority, r.verified, d.subject_type, d.subject_id, d.period,"
+DUTY_COLUMNS = (
+    "d.id, d.rule, d.title, d.why, r.authority, r.verified, d.subject_type, d.subject_id, d.period,"
     " d.organization, o.short_name AS organization_name, d.counterpart, c.short_name AS counterpart_name,"
     " d.position, d.opened_on, d.due_on, d.state, d.escalated_on, d.agenda_proposed_on, d.member,"
     " d.escalate_position"
-    " FROM duty d JOIN rule_version r ON r.id = d.rule_version JOIN organization o ON o.id = d.organization"
+)
+DUTY_JOINS = (
+    "JOIN rule_version r ON r.id = d.rule_version JOIN organization o ON o.id = d.organization"
     " LEFT JOIN organization c ON c.id = d.counterpart"
 )
+DUTY = f"SELECT {DUTY_COLUMNS} FROM duty d {DUTY_JOINS}"
+
+Holidays = dict[str, frozenset[date]]  # by organization
 
 
 async def duty_rows(rows: Iterable[Mapping[str, Any]], today: date) -> list[DutyRow]:
     """Rows of `DUTY` with their dates in words, each by its owing organization's own holidays."""
     found = list(rows)
-    calendars = {org: await directory.holidays(org) for org in {row["organization"] for row in found}}
-    return [duty_row(row, today, calendars[row["organization"]]) for row in found]
+    days = await holidays_of({row["organization"] for row in found})
+    return [duty_row(row, today, days) for row in found]
 
 
-def duty_row(row: Mapping[str, Any], today: date, holidays: Mapping[date, str]) -> DutyRow:
-    plain = {k: v for k, v in row.items() if k not in ("escalated_on", "agenda_proposed_on", "escalate_position")}
-    return DutyRow(
-        **{
-            **plain,
-            "verified": bool(row["verified"]),
-            "escalated": row["escalated_on"] is not None,
-            "on_agenda": row["agenda_proposed_on"] is not None,
-            "due_words": due_in_words(row["due_on"], today, holidays),
-        }
+async def holidays_of(organizations: Collection[str]) -> Holidays:
+    """Of each of them, in one query."""
+    return (await ask_together(asked_holidays(organizations)))[0] if organizations else {}
+
+
+def asked_holidays(organizations: Collection[str]) -> Asked[Holidays]:
+    of = padded(sorted(organizations))
+
+    def read(rows: Rows) -> Holidays:
+        days = {row["organization"]: row["days"].split() for row in rows}
+        return {one: frozenset(map(date.fromisoformat, days.get("", []) + days.get(one, []))) for one in of}
+
+    return Asked(
+        f"SELECT COALESCE(h.organization, '') AS organization, {listed('h.day')} AS days FROM holiday h"
+        f" WHERE COALESCE(h.organization, '') IN ('', {marks(of)}) GROUP BY 1",
+        of,
+        read,
     )
+
+
+def duty_row(
+    row: Mapping[str, Any], today: date, holidays: Holidays, because: Because | None = None, as_who: str = ""
+) -> DutyRow:
+    due_words = due_in_words(row["due_on"], today, holidays[row["organization"]])
+    return DutyRow(
+        row["id"], row["rule"], row["title"], row["why"], row["authority"], bool(row["verified"]),
+        row["subject_type"], row["subject_id"], row["period"], row["organization"], row["organization_name"],
+        row["counterpart"], row["counterpart_name"], row["position"], row["opened_on"], row["due_on"],
+        due_words, row["state"], row["escalated_on"] is not None,
+        row["agenda_proposed_on"] is not None, row["member"], because, as_who,
+    )  # fmt: skip
 
 
 async def duties_of(
@@ -158,8 +189,13 @@ async def figures(organization: str | None, counterpart: str | None, quarter: Qu
 
 
 async def seats_of(organization: str, on: date) -> list[Seat]:
+    return (await ask_together(asked_seats(organization, on)))[0]
+
+
+def asked_seats(organization: str, on: date) -> Asked[list[Seat]]:
     """The appointments by which an organization's work is dealt out."""
-    return [Seat(**row) for row in await directory.appointments(organization, on)]
+    asked = directory.asked_appointments(organization, on)
+    return Asked(asked.sql, asked.args, lambda rows: [Seat(**row) for row in asked.read(rows)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,24 +1,39 @@
 """My work: the open duties of the positions that I hold, and what I wait for.
 
-One grouped count says how much there is of what; the rules say which of it is mine; then only the rows of the asked-for
-page are read, group after group.
+The rules say which positions towards which partners are mine; then the database counts those duties and finds the rows
+of the asked-for page. A large county has thousands open: they are counted and put in order by indexes alone, and only
+the rows of the page are read.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from typing import Any
 
-from hub.db.engine import fetch
-from hub.directory import queries as directory
-from hub.duties.queries.duty_rows import DUTY, DutyRow, duty_rows, position_name, responsible_position, seats_of
-from hub.duties.rules import ANSWERS_FIRST, Because, Group, Seat, deals_with, end_of_week, why_mine
+from hub.db.engine import look_up
+from hub.db.lists import marks, padded
+from hub.db.together import Asked, Rows, ask_together
+from hub.directory.rules import positions_of_kind
+from hub.duties.queries.duty_rows import (
+    DUTY_COLUMNS,
+    DUTY_JOINS,
+    DutyRow,
+    Holidays,
+    asked_holidays,
+    asked_seats,
+    duty_row,
+    holidays_of,
+    position_name,
+    responsible_position,
+)
+from hub.duties.rules import ANSWERS_FIRST, Because, Desks, Group, end_of_week
 from hub.kernel.actor import Actor
 
-PAGE = 50
+PAGE = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,165 +73,260 @@ class Worklist:
 
 
 @dataclass(frozen=True, slots=True)
-class _Heap:
-    """Duties that are dealt alike: by one position towards one partner, escalated to one position or to none."""
+class _Towards:
+    """Some partners: these, or all but these. Nobody in particular is among all but these, or one of these as ''."""
 
+    those: tuple[str, ...]
+    others: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.those) or self.others
+
+    def __contains__(self, partner: str | None) -> bool:
+        return ((partner or "") in self.those) != self.others
+
+    def sql(self, column: str) -> tuple[str, list[Any]]:
+        of = padded(sorted(self.those))
+        if self.others and not of:
+            return "1 = 1", []
+        return f"{column} {'NOT IN' if self.others else 'IN'} ({marks(of)})", [*of]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pile:
+    """Duties of one position that are mine; those that `rose` only since they escalated to a position of mine."""
+
+    home: str
     position: str
-    counterpart: str | None
-    escalated_to: str | None
-    because: Because
+    towards: _Towards
+    rose: str | None = None
+
+    def sql(self) -> tuple[str, list[Any]]:
+        """For duties `d`, whatever the partner: the first columns of their indexes."""
+        sql, values = "d.organization = {} AND d.position = {} AND d.state = 'open'", [self.home, self.position]
+        if self.rose:
+            sql += " AND d.escalate_position = {} AND d.escalated_on IS NOT NULL"
+            values.append(self.rose)
+        return sql, values
+
+
+@dataclass(frozen=True, slots=True)
+class _Awaited:
+    """What partners owe us that I work with."""
+
+    home: str
+    towards: _Towards
+
+    def sql(self) -> tuple[str, list[Any]]:
+        return "d.counterpart = {} AND d.shared = {} AND d.state = 'open'", [self.home, True]
+
+
+_Heap = _Pile | _Awaited
+_Part = tuple[Group, list[str | None], int, int]  # of a page: group, its partners, rows to skip, most rows to show
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    counts: dict[str | None, Counter[Group]] = field(default_factory=dict)  # by partner
+    risen: dict[tuple[str, str], set[str]] = field(default_factory=dict)  # position, and to which: partners
 
 
 _ANSWERS = ", ".join(f"'{rule}'" for rule in ANSWERS_FIRST)
-_BUCKET = (
-    f"CASE WHEN due_on < {{}} THEN 'overdue' WHEN due_on = {{}} THEN 'today' WHEN rule IN ({_ANSWERS}) THEN 'new' "
-    "WHEN due_on <= {} THEN 'week' ELSE 'later' END"
-)
-_ESCALATED_TO = "CASE WHEN escalated_on IS NOT NULL THEN escalate_position END"
-
-
-async def _mine(actor: Actor, seats: list[Seat], today: date) -> dict[_Heap, Counter[Group]]:
-    rows = await fetch(
-        f"SELECT position, counterpart, {_ESCALATED_TO} AS escalated_to, {_BUCKET} AS bucket, COUNT(*) AS n"
-        " FROM duty WHERE organization = {} AND state = 'open' GROUP BY 1, 2, 3, 4",
-        today,
-        today,
-        end_of_week(today),
-        actor.home,
-    )
-    responsible = responsible_position(actor.organization_kind or "")
-    heaps: dict[_Heap, Counter[Group]] = {}
-    for row in rows:
-        key = (row["position"], row["counterpart"], row["escalated_to"])
-        because = why_mine(actor.id, *key, seats=seats, responsible=responsible, on=today)
-        if because is not None:
-            heaps.setdefault(_Heap(*key, because), Counter())[Group(row["bucket"])] += row["n"]
-    return heaps
-
-
-async def _awaited(actor: Actor, seats: list[Seat], today: date) -> dict[str, int]:
-    """By partner: how many duties it owes us that concern us."""
-    rows = await fetch(
-        "SELECT organization, COUNT(*) AS n FROM duty WHERE counterpart = {} AND shared = {} AND state = 'open'"
-        " GROUP BY organization",
-        actor.home,
-        True,
-    )
-    return {r["organization"]: r["n"] for r in rows if deals_with(actor.id, r["organization"], seats=seats, on=today)}
 
 
 async def work_of(actor: Actor, today: date, wanted: WorkFilter | None = None) -> Worklist:
     """What somebody has to do, and what they wait for: only of their own organization, only what is theirs."""
     actor.require("work.read")
     wanted = wanted or WorkFilter()
-    seats = await seats_of(actor.home, today)
-    heaps, awaited = await _mine(actor, seats, today), await _awaited(actor, seats, today)
-    partners = await _partners(heaps, awaited)
+    seats, holidays = await ask_together(asked_seats(actor.home, today), asked_holidays([actor.home]))
+    desks = Desks(seats, responsible_position(actor.organization_kind or ""), today)
+    own, awaited = _own(desks, actor), _Awaited(actor.home, _those(desks, partial(desks.deals_with, actor.id)))
+    found = await _count(own, awaited, desks, actor, today)
 
-    if wanted.partner:
-        chosen = {heap: n for heap, n in heaps.items() if heap.counterpart == wanted.partner}
-        awaited_of = {org: n for org, n in awaited.items() if org == wanted.partner}
-    else:
-        chosen, awaited_of = heaps, awaited
-    counts = {group: sum(n[group] for n in chosen.values()) for group in Group}
-    counts[Group.WAITING] = sum(awaited_of.values())
-
+    counts = Counter[Group]()
+    for partner, of in found.counts.items():
+        if wanted.partner in (None, partner):
+            counts.update(of)
     shown = [wanted.show] if wanted.show else list(Group)
-    groups, skip, left = [], wanted.offset, wanted.limit
+    parts: list[_Part] = []
+    skip, left = wanted.offset, wanted.limit
     for group in shown:
         if skip < counts[group] and left > 0:
-            if group is Group.WAITING:
-                rows = await _waiting_rows(actor, awaited_of, today, skip, left)
-            else:
-                rows = await _own_rows(actor, chosen, group, today, skip, left)
-            groups.append(WorkGroup(group, counts[group], tuple(rows)))
-            left -= len(rows)
+            partners = [one for one, of in found.counts.items() if of[group] and wanted.partner in (None, one)]
+            parts.append((group, partners, skip, left))
+            left -= min(left, counts[group] - skip)
         skip = max(0, skip - counts[group])
+    numbers = {partner: sum(of.values()) for partner, of in found.counts.items() if partner is not None}
+    names: list[tuple[str, str]] = []
+    raw: Rows = []
+    if parts:
+        risen = [_Pile(actor.home, one, _Towards(tuple(of)), above) for (one, above), of in found.risen.items()]
+        rows_of = _asked_rows([*own, *risen, awaited], parts, today)
+        names, raw = await ask_together(_asked_names(numbers), rows_of)
+    elif numbers:
+        (names,) = await ask_together(_asked_names(numbers))
+    rows = await _rows(raw, desks, actor, today, holidays)
     return Worklist(
-        groups=tuple(groups),
-        counts=counts,
-        partners=partners,
+        groups=tuple(WorkGroup(group, counts[group], tuple(rows[group])) for group, *_ in parts if group in rows),
+        counts={group: counts[group] for group in Group},
+        partners=tuple(Partner(one, name, numbers[one]) for one, name in names),
         total=sum(counts[group] for group in shown),
-        everything=sum(sum(n.values()) for n in heaps.values()) + sum(awaited.values()),
-        has_position=any(_sits(actor.id, seat, today) for seat in seats),
+        everything=sum(sum(of.values()) for of in found.counts.values()),
+        has_position=bool(desks.of(actor.id)),
     )
 
 
-def _sits(me: str, seat: Seat, today: date) -> bool:
-    return me in (seat.person, seat.deputy) and seat.tenure.holds_on(today)
+def _own(desks: Desks, actor: Actor) -> list[_Pile]:
+    """What is mine whatever happens to it."""
+    known = {position.value for position in positions_of_kind(actor.organization_kind or "")}
+    return [
+        _Pile(actor.home, position, towards)
+        for position in sorted(desks.positions | known)
+        if (towards := _those(desks, partial(desks.why, actor.id, position)))
+    ]
 
 
-async def _partners(heaps: dict[_Heap, Counter[Group]], awaited: dict[str, int]) -> tuple[Partner, ...]:
-    numbers = Counter(awaited)
-    for heap, counts in heaps.items():
-        if heap.counterpart:
-            numbers[heap.counterpart] += sum(counts.values())
-    if not numbers:
-        return ()
-    named = [o for o in await directory.organizations() if o.id in numbers]
-    return tuple(Partner(o.id, o.short_name, numbers[o.id]) for o in named)
+def _those(desks: Desks, mine: Callable[[str | None], object]) -> _Towards:
+    others = bool(mine(None))
+    return _Towards(tuple(sorted(one for one in desks.partners if bool(mine(one)) != others)), others)
 
 
-def _fits(heaps: Iterable[_Heap]) -> tuple[str, list[Any]]:
-    """The SQL condition for the duties of these heaps: positions with their counterparts."""
-    sets: dict[tuple[str, str | None], list[str | None]] = {}
-    for heap in heaps:
-        # One that came by escalation is mine only while it is escalated; the others whatever happened to them.
-        escalated = heap.escalated_to if heap.because is Because.ESCALATED else None
-        sets.setdefault((heap.position, escalated), []).append(heap.counterpart)
-    parts, values = [], []
-    for (position, escalated), counterparts in sets.items():
-        named = sorted({c for c in counterparts if c is not None})
-        any_of = [f"d.counterpart IN ({', '.join('{}' for _ in named)})"] if named else []
-        if None in counterparts:
-            any_of.append("d.counterpart IS NULL")
-        part = f"d.position = {{}} AND ({' OR '.join(any_of)})"
-        values += [position, *named]
-        if escalated:
-            part += " AND d.escalated_on IS NOT NULL AND d.escalate_position = {}"
-            values.append(escalated)
-        parts.append(f"({part})")
-    return " OR ".join(parts), values
+def _counting(mine: str, args: list[Any], partner: str, towards: str, today: date) -> tuple[str, list[Any]]:
+    """A number for each group. What lies together in an index is counted in less time than it is grouped."""
+    counts, values = [], []
+    for group in (None, Group.OVERDUE, Group.TODAY, Group.WEEK, Group.NEW):
+        dates, days = _in_group(group, today) if group else ("", [])
+        counts.append(f"(SELECT COUNT(*) FROM duty d WHERE {mine} AND {towards}{dates}) AS {group or 'n'}")
+        values += [*args, *days]
+    return f"SELECT 'own' AS kind, '' AS position, {partner} AS partner, '' AS above, {', '.join(counts)}", values
+
+
+async def _count(own: Sequence[_Pile], awaited: _Awaited, desks: Desks, actor: Actor, today: date) -> _Found:
+    """How many there are of what, in one statement: mine, what rose to positions of mine, what partners owe us."""
+    arms: list[str] = []
+    values: list[Any] = []
+
+    def add(arm: str, args: Iterable[Any]) -> None:
+        arms.append(arm)
+        values.extend(args)
+
+    for pile in own:
+        mine, args = pile.sql()
+        to, partners = pile.towards.sql("o.id")
+        if pile.towards.others:
+            add(*_counting(mine, args, "CAST(NULL AS VARCHAR)", "d.counterpart IS NULL", today))
+            to += f" AND EXISTS (SELECT 1 FROM duty d WHERE {mine} AND d.counterpart = o.id)"
+            partners += args
+        counting, args = _counting(mine, args, "o.id", "d.counterpart = o.id", today)
+        add(f"{counting} FROM organization o WHERE {to}", [*args, *partners])
+    if positions := padded(sorted(desks.of(actor.id))):
+        add(
+            "SELECT 'risen', d.position, d.counterpart, d.escalate_position, COUNT(*),"
+            " SUM(CASE WHEN d.due_on < {} THEN 1 ELSE 0 END), SUM(CASE WHEN d.due_on = {} THEN 1 ELSE 0 END),"
+            f" SUM(CASE WHEN d.due_on > {{}} AND d.due_on <= {{}} THEN {_FIRST} ELSE 0 END),"
+            f" SUM(CASE WHEN d.due_on > {{}} THEN 1 - {_FIRST} ELSE 0 END) FROM duty d"
+            f" WHERE d.organization = {{}} AND d.escalate_position IN ({marks(positions)}) AND d.state = 'open'"
+            " AND d.escalated_on IS NOT NULL GROUP BY d.position, d.counterpart, d.escalate_position",
+            [today, today, today, end_of_week(today), today, actor.home, *positions],
+        )
+    if awaited.towards:
+        to, partners = awaited.towards.sql("o.id")
+        owed, args = awaited.sql()
+        add(
+            f"SELECT 'waiting', '', o.id, '', (SELECT COUNT(*) FROM duty d WHERE {owed} AND d.organization = o.id),"
+            f" 0, 0, 0, 0 FROM organization o WHERE {to}",
+            [*args, *partners],
+        )
+    found = _Found()
+    for row in await look_up(" UNION ALL ".join(arms), *values) if arms else ():
+        partner, position, above = row["partner"], row["position"], row["above"]
+        if row["kind"] == "risen":
+            if desks.why(actor.id, position, partner, above) is not Because.ESCALATED:
+                continue  # it is counted with mine
+            found.risen.setdefault((position, above), set()).add(partner or "")
+        if not row["n"]:
+            continue
+        counts = found.counts.setdefault(partner, Counter())
+        if row["kind"] == "waiting":
+            counts[Group.WAITING] += row["n"]
+            continue
+        near = {Group(name): row[name] for name in ("overdue", "today", "week", "new")}
+        counts.update({**near, Group.LATER: row["n"] - sum(near.values())})
+    return found
+
+
+def _asked_names(partners: Iterable[str]) -> Asked[list[tuple[str, str]]]:
+    of = padded(sorted(partners)) or [""]
+    return Asked(
+        f"SELECT id, name, short_name FROM organization WHERE id IN ({marks(of)}) AND active = {{}}",
+        [*of, True],
+        lambda rows: [(row["id"], row["short_name"]) for row in sorted(rows, key=lambda row: str(row["name"]))],
+    )
 
 
 _FIRST = f"CASE WHEN d.rule IN ({_ANSWERS}) THEN 0 ELSE 1 END"
+_NEWEST_FIRST = (Group.NEW, Group.OVERDUE)
 
 
 def _in_group(group: Group, today: date) -> tuple[str, list[Any]]:
     if group is Group.OVERDUE:
-        return "d.due_on < {}", [today]
+        return " AND d.due_on < {}", [today]
     if group is Group.TODAY:
-        return "d.due_on = {}", [today]
+        return " AND d.due_on = {}", [today]
     if group is Group.NEW:
-        return f"d.due_on > {{}} AND d.rule IN ({_ANSWERS})", [today]
+        return f" AND d.due_on > {{}} AND d.rule IN ({_ANSWERS})", [today]
     if group is Group.WEEK:
-        return f"d.due_on > {{}} AND d.due_on <= {{}} AND d.rule NOT IN ({_ANSWERS})", [today, end_of_week(today)]
-    return f"d.due_on > {{}} AND d.rule NOT IN ({_ANSWERS})", [end_of_week(today)]
+        return f" AND d.due_on > {{}} AND d.due_on <= {{}} AND d.rule NOT IN ({_ANSWERS})", [today, end_of_week(today)]
+    if group is Group.LATER:
+        return f" AND d.due_on > {{}} AND d.rule NOT IN ({_ANSWERS})", [end_of_week(today)]
+    return "", []
 
 
-async def _own_rows(
-    actor: Actor, heaps: dict[_Heap, Counter[Group]], group: Group, today: date, offset: int, limit: int
-) -> list[DutyRow]:
+def _asked_rows(heaps: Iterable[_Heap], parts: Sequence[_Part], today: date) -> Asked[Rows]:
     """Answers that somebody waits for come first; of new and overdue ones the newest, else the nearest date."""
-    dates, values = _in_group(group, today)
-    fits, keys = _fits(heap for heap, counts in heaps.items() if counts[group])
-    order = "d.due_on DESC" if group in (Group.NEW, Group.OVERDUE) else "d.due_on"
-    rows = await fetch(
-        f"{DUTY} WHERE d.organization = {{}} AND d.state = 'open' AND {dates} AND ({fits})"
-        f" ORDER BY {_FIRST}, {order}, d.id DESC LIMIT {{}} OFFSET {{}}",
-        actor.home,
-        *values,
-        *keys,
-        limit,
-        offset,
-    )
-    becauses = {(heap.position, heap.counterpart, heap.escalated_to): heap.because for heap in heaps}
-    shown = []
-    for raw, row in zip(rows, await duty_rows(rows, today), strict=True):
-        key = (row.position, row.counterpart, raw["escalate_position"] if row.escalated else None)
-        because = becauses.get(key)
-        shown.append(replace(row, because=because, as_who=_as_who(because, row.position)))
-    return shown
+    lists, values = [], []
+    for group, partners, skip, limit in parts:
+        arms, (dates, days) = [], _in_group(group, today)
+        mixed = group in (Group.OVERDUE, Group.TODAY, Group.WAITING)  # with answers and others in it
+        for heap in heaps:
+            if isinstance(heap, _Awaited) != (group is Group.WAITING):
+                continue
+            sql, args = heap.sql()
+            column = "d.counterpart" if group is not Group.WAITING else "d.organization"
+            of = padded(sorted(one for one in partners if one is not None and one in heap.towards))
+            conditions = [f"{column} IN ({marks(of)})"] if of else []
+            if None in partners and None in heap.towards:
+                conditions.append(f"{column} IS NULL")
+            for condition in conditions:
+                arms.append(
+                    f"SELECT d.id, {_FIRST if mixed else 0}, d.due_on FROM duty d WHERE {sql} AND {condition}{dates}"
+                )
+                values += [*args, *(of if condition is conditions[0] and of else ()), *days]
+        order = f"{'2, ' if mixed else ''}3 {'DESC' if group in _NEWEST_FIRST else 'ASC'}, 1 DESC"
+        lists.append(
+            f"SELECT '{group}' AS part, {group}.id FROM ({' UNION ALL '.join(arms)} ORDER BY {order}"
+            f" LIMIT {{}} OFFSET {{}}) {group}"
+        )
+        values += [limit, skip]
+    sql = f"SELECT k.part, {DUTY_COLUMNS} FROM ({' UNION ALL '.join(lists)}) k JOIN duty d ON d.id = k.id {DUTY_JOINS}"
+    return Asked(sql, values, lambda rows: rows)
+
+
+async def _rows(rows: Rows, desks: Desks, actor: Actor, today: date, holidays: Holidays) -> dict[Group, list[DutyRow]]:
+    """Each with why it is here, in their order."""
+    found: dict[Group, list[DutyRow]] = {}
+    holidays = holidays | await holidays_of({row["organization"] for row in rows} - holidays.keys())
+    for row in sorted(rows, key=lambda row: row["id"], reverse=True):
+        group, because, as_who = Group(row["part"]), None, ""
+        if group is not Group.WAITING:
+            above = row["escalate_position"] if row["escalated_on"] is not None else None
+            because = desks.why(actor.id, row["position"], row["counterpart"], above)
+            as_who = _as_who(because, row["position"])
+        found.setdefault(group, []).append(duty_row(row, today, holidays, because, as_who))
+    for group, of in found.items():
+        sign = -1 if group in _NEWEST_FIRST else 1
+        of.sort(key=lambda row: (row.rule not in ANSWERS_FIRST, sign * row.due_on.toordinal()))
+    return found
 
 
 def _as_who(because: Because | None, position: str) -> str:
@@ -226,17 +336,3 @@ def _as_who(because: Because | None, position: str) -> str:
         Because.VACANT: f"The position of {name} is vacant",
         Because.ESCALATED: f"Escalated from the {name}",
     }.get(because or Because.HOLDER, "")
-
-
-async def _waiting_rows(actor: Actor, awaited: dict[str, int], today: date, offset: int, limit: int) -> list[DutyRow]:
-    marks = ", ".join("{}" for _ in awaited)
-    rows = await fetch(
-        f"{DUTY} WHERE d.counterpart = {{}} AND d.shared = {{}} AND d.state = 'open' AND d.organization IN ({marks})"
-        f" ORDER BY {_FIRST}, d.due_on, d.id DESC LIMIT {{}} OFFSET {{}}",
-        actor.home,
-        True,
-        *awaited,
-        limit,
-        offset,
-    )
-    return await duty_rows(rows, today)
