@@ -13,8 +13,8 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
-from hub.audit.batching import Row, add_entries, add_with_others
-from hub.audit.rules import OUTCOMES, TAG, Leaf, encode_leaf, instant_text
+from hub.audit.batching import NOBODY, MemberRow, Row, add_entries, add_with_others
+from hub.audit.rules import OUTCOMES, TAG, Leaf, encode_leaf, instant_text, members_digest
 from hub.db.engine import is_sqlite
 from hub.db.transaction import in_unit_of_work
 from hub.kernel import clock
@@ -79,25 +79,29 @@ async def record_many(actor: Actor, entries: Iterable[Entry]) -> None:
 
 
 async def record_for_each(actor: Actor, entry: Entry, members: Mapping[str, tuple[str | None, str | None]]) -> None:
-    """One act on the data of several members, as an entry for each, so that every member's trail is whole. With each
-    member the other organization, and on what it rested for this member: ids and words of the hub's own.
+    """One act on the data of several members: one entry, and beside it a row for each of them, so that every member's
+    trail is whole. With each member the other organization, and on what it rested for this member: ids and words of
+    the hub's own. What was refused is an entry for each: refusals are counted by their entries.
     """
-    shared, times = _row(actor, entry)
-    rows = []
-    for member, (other, basis) in members.items():
-        row = {**shared, "id": new_id(), "member": member, "counterpart": other, "basis": basis}
-        row["leaf"] = sha256(encode_leaf(Leaf(**row))).hexdigest()
-        row.update(times)
-        rows.append(row)
-    if rows:
-        await _write(rows)
+    if len(members) <= 1 or entry.outcome != "permitted":
+        each = members.items()
+        await record_many(
+            actor, [replace(entry, member=member, counterpart=other, basis=basis) for member, (other, basis) in each]
+        )
+        return
+    row, times = _row(actor, replace(entry, member=None, counterpart=None, basis=None))
+    of, at = row["id"], row["happened_at"]
+    row["members"] = members_digest([(member, other, basis, at) for member, (other, basis) in members.items()])
+    at = times.get("happened_at", at)
+    beside = [(new_id(), of, member, other, basis, at) for member, (other, basis) in members.items()]
+    await _write([_sealed(row, times)], beside)
 
 
-async def _write(rows: list[Row]) -> None:
+async def _write(rows: list[Row], beside: list[MemberRow] = NOBODY) -> None:
     if in_unit_of_work():
-        await add_entries(rows)
+        await add_entries(rows, beside)
     else:
-        await add_with_others(rows)
+        await add_with_others(rows, beside)
 
 
 def _clean(value: str | None) -> str | None:
@@ -131,6 +135,7 @@ def _row(actor: Actor, entry: Entry) -> tuple[Row, Row]:
         "counterpart": _code(entry.counterpart),
         "basis": _clean(entry.basis),
         "detail": _clean(canonical(entry.detail).decode()) if entry.detail is not None else None,
+        "members": None,
         "request_id": _clean(actor.request_id or None),
         "origin": _clean(actor.origin or None),
     }

@@ -18,15 +18,22 @@ from hub.kernel.errors import Busy
 from hub.kernel.ids import new_id
 
 Row = dict[str, Any]
+MemberRow = tuple[Any, ...]  # in the order of `_MEMBER_COLUMNS`
+NOBODY: list[MemberRow] = []
 
 MOST_WAITING = 4096  # requests
 _MOST_ROWS = 512  # in one unit of work: more would keep those who write waiting
 _GATHER_SECONDS = 0.02
+_MEMBER_COLUMNS = ("id", "entry", "member", "counterpart", "basis", "happened_at")
 
 
-async def add_entries(rows: list[Row]) -> None:
-    """In the caller's unit of work. All rows have the same columns in the same order."""
+async def add_entries(rows: list[Row], beside: list[MemberRow]) -> None:
+    """In the caller's unit of work. All rows have the same columns in the same order. `beside`: the members of those
+    that are of several.
+    """
     await engine().add_many("audit_entry", tuple(rows[0]), [tuple(row.values()) for row in rows])
+    if beside:
+        await engine().add_many("audit_member", _MEMBER_COLUMNS, beside)
     if is_sqlite():
         await _chain(rows)
 
@@ -51,14 +58,14 @@ class _Together:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.waiting: deque[tuple[list[Row], asyncio.Future[None]]] = deque()
+        self.waiting: deque[tuple[list[Row], list[MemberRow], asyncio.Future[None]]] = deque()
         self.writing: asyncio.Task[None] | None = None
 
-    def put(self, rows: list[Row]) -> asyncio.Future[None]:
+    def put(self, rows: list[Row], beside: list[MemberRow]) -> asyncio.Future[None]:
         if len(self.waiting) >= MOST_WAITING:
             raise Busy("The hub is busy. Nothing was told; try again.")
         written = self.loop.create_future()
-        self.waiting.append((rows, written))
+        self.waiting.append((rows, beside, written))
         if self.writing is None:
             self.writing = self.loop.create_task(self._write(), context=contextvars.Context())
         return written
@@ -82,13 +89,18 @@ class _Together:
 
     async def _write_some(self) -> None:
         rows: list[Row] = []
+        beside: list[MemberRow] = []
         ends: list[asyncio.Future[None]] = []
-        while self.waiting and (not rows or len(rows) + len(self.waiting[0][0]) <= _MOST_ROWS):
-            more, written = self.waiting.popleft()
+        while self.waiting:
+            more, members, written = self.waiting[0]
+            if rows and len(rows) + len(beside) + len(more) + len(members) > _MOST_ROWS:
+                break
+            self.waiting.popleft()
             rows += more
+            beside += members
             ends.append(written)
         try:
-            await _add_prompt(rows)
+            await _add_prompt(rows, beside)
         except BaseException as error:
             for written in ends:
                 if written.done():
@@ -109,12 +121,12 @@ class _Here:
     together: _Together | None = None
 
 
-async def add_with_others(rows: list[Row]) -> None:
+async def add_with_others(rows: list[Row], beside: list[MemberRow]) -> None:
     """Outside a unit of work. Returns when they are committed."""
     loop, together = asyncio.get_running_loop(), _Here.together
     if together is None or together.loop is not loop:
         together = _Here.together = _Together(loop)
-    await together.put(rows)
+    await together.put(rows, beside)
 
 
 async def all_written() -> None:

@@ -6,16 +6,18 @@ against the hash at which the stretch before ended; so the whole chain is walked
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from hashlib import sha256
 from typing import Any
 
 import msgspec
 
-from hub.audit.rules import GENESIS, Leaf, Seal, encode_leaf
+from hub.audit.rules import COLUMNS, GENESIS, Leaf, Seal, encode_leaf, members_digest
 
-# seq, the chain's hash, the entry's id, and the entry: its id, its leaf and the columns in the order of `COLUMNS`
-Link = tuple[int, str, str, "tuple[Any, ...] | None"]
+# seq, the chain's hash, the entry's id, and the entry: its id, its leaf and the columns in the order of `COLUMNS`; where
+# it is of several members, also the digest of the rows that lie beside it
+Link = tuple[int, str, str, "tuple[Any, ...] | None", "str | None"]
+MEMBERS = 2 + COLUMNS.index("members")  # where an entry as it was read has the digest
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -91,10 +93,10 @@ def _follow(loaded: Loaded, found: Found) -> None:
 
 def _walk(stretch: Stretch, links: Iterable[Link], marks: dict[int, str], found: Found) -> None:
     head, count = found.head, stretch.after
-    for seq, stored, entry, row in links:
+    for seq, stored, entry, row, beside in links:
         count += 1
         what = None
-        if seq == count and row is not None and leaf_matches(row):
+        if seq == count and row is not None and leaf_matches(row) and row[MEMBERS] == beside:
             following = sha256((head + row[1]).encode()).hexdigest()
             if following == stored:
                 head = following
@@ -111,12 +113,31 @@ def _walk(stretch: Stretch, links: Iterable[Link], marks: dict[int, str], found:
             twice = seq < count
             found.seq, found.entry, found.what = (seq, entry, _TWICE) if twice else (count, None, _ROW_GONE)
         else:
-            found.seq, found.entry, found.what = seq, entry, _ENTRY_GONE if row is None else _CHANGED
+            found.seq, found.entry, found.what = seq, entry, _wrong(row, beside)
         found.head, found.rows = head, count - 1
         return
     found.head, found.rows = head, count
     if count < stretch.until:
         found.seq, found.what = count + 1, _ROW_GONE
+
+
+def _wrong(row: tuple[Any, ...] | None, beside: str | None) -> str:
+    if row is None:
+        return _ENTRY_GONE
+    if not leaf_matches(row):
+        return _CHANGED
+    recorded, there = (str(one or "0").partition(":")[0] for one in (row[MEMBERS], beside))
+    if recorded == there:
+        return f"one of its {recorded} members was changed after it was written"
+    return f"of its {recorded} members {there} are there: a row beside it was deleted or inserted"
+
+
+def digest_of(rows: Collection[Sequence[Any]]) -> str | None:
+    """`members_digest` of rows as they were read: what is no text matches nothing."""
+    try:
+        return members_digest(rows)
+    except UnicodeEncodeError:
+        return f"{len(rows)}:"
 
 
 def leaf_matches(row: tuple[Any, ...]) -> bool:

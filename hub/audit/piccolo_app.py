@@ -9,6 +9,6 @@ from hub.audit import tables
 APP_CONFIG = AppConfig(
     app_name="audit",
     migrations_folder_path=str(Path(__file__).parent / "piccolo_migrations"),
-    table_classes=[tables.AuditEntry, tables.AuditChain, tables.AuditSeal, tables.AuditLease],
+    table_classes=[tables.AuditEntry, tables.AuditMember, tables.AuditChain, tables.AuditSeal, tables.AuditLease],
     migration_dependencies=[],
 )

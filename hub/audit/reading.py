@@ -11,17 +11,20 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Protocol
 
 import asyncpg
 
-from hub.audit.checking import Found, Link, Loaded, Stretch, check
-from hub.audit.rules import COLUMNS, GENESIS, SEAL_COLUMNS, Seal, seal_of
+from hub.audit.checking import MEMBERS, Found, Link, Loaded, Stretch, check, digest_of
+from hub.audit.rules import COLUMNS, GENESIS, MEMBER_COLUMNS, SEAL_COLUMNS, Seal, seal_of
 
 _STALE = "1 hour"  # an entry so much older than the last seal, and in no chain, was put there by hand
 _CACHE_KIB = 2048  # what is read in order is read once
 _FEW = 1000  # seals read at once
+_FEW_ACTS = 200  # entries whose members are read at once
 
 Row = tuple[Any, ...]
 
@@ -46,6 +49,9 @@ class Trail(Protocol):
     async def loose(self) -> tuple[int, str | None]:
         """How many entries are in no chain, and the first of them that should be in it."""
 
+    async def stray(self) -> tuple[str, int | None] | None:
+        """An entry that knows of no members, or is none, and has rows of them beside it; and its place."""
+
 
 _SEALS = f"SELECT {', '.join(SEAL_COLUMNS)} FROM audit_seal"
 _LINKS = "SELECT seq, hash, entry FROM audit_chain WHERE seq > {0} AND seq <= {1} ORDER BY seq"
@@ -56,6 +62,18 @@ _COUNT_LOOSE = "SELECT (SELECT COUNT(*) FROM audit_entry) - (SELECT COUNT(*) FRO
 
 
 _ENTRIES = f"SELECT id, leaf, {', '.join(COLUMNS)} FROM audit_entry"
+_BESIDE = f"{', '.join(MEMBER_COLUMNS)} FROM audit_member WHERE entry"
+_STRAY = (
+    "SELECT m.entry, c.seq FROM (SELECT DISTINCT entry FROM audit_member) m"
+    " LEFT JOIN audit_chain c ON c.entry = m.entry"
+    " WHERE NOT EXISTS (SELECT 1 FROM audit_entry e WHERE e.id = m.entry AND e.members IS NOT NULL)"
+    " ORDER BY c.seq LIMIT 1"
+)
+
+
+def _of_before(entries: str, empty: str) -> str:
+    """As `_ENTRIES` reads them in a copy from before entries had members beside them."""
+    return entries.replace(" members,", f" {empty} AS members,")
 
 
 class SQLiteTrail:
@@ -63,6 +81,9 @@ class SQLiteTrail:
         address = f"{Path(path).resolve().as_uri()}?mode=ro"
         self._connection = sqlite3.connect(address, uri=True, isolation_level=None)
         self._connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        columns = {row[1] for row in self._connection.execute("PRAGMA table_info(audit_entry)")}
+        self._of_now = "members" in columns
+        self._entries = _ENTRIES if self._of_now else _of_before(_ENTRIES, "NULL")
 
     def close(self) -> None:
         self._connection.close()
@@ -122,9 +143,14 @@ class SQLiteTrail:
                     entries = iter(())
                     row = None
                 else:
-                    entries = self._connection.execute(f"{_ENTRIES} WHERE rowid >= ? ORDER BY rowid", at)
+                    entries = self._connection.execute(f"{self._entries} WHERE rowid >= ? ORDER BY rowid", at)
                     row = next(entries)
-            yield seq, stored, entry, row
+            beside = None if row is None or row[MEMBERS] is None else self._beside(entry)
+            yield seq, stored, entry, row, beside
+
+    def _beside(self, entry: str) -> str | None:
+        """Asked of each entry that has some: this database is in the same process."""
+        return digest_of(self._connection.execute(f"SELECT {_BESIDE} = ?", (entry,)).fetchall())
 
     async def seals(self, after: int) -> list[Seal]:
         rows = self._connection.execute(f"{_SEALS} WHERE seq > ? ORDER BY seq LIMIT ?", (after, _FEW))
@@ -142,6 +168,10 @@ class SQLiteTrail:
         first = self._one(f"SELECT e.id {_LOOSE} ORDER BY e.recorded_at, e.id LIMIT 1") or self._one(_TWICE)
         return int(count[0]), str(first[0]) if first else None
 
+    async def stray(self) -> tuple[str, int | None] | None:
+        row = self._one(_STRAY) if self._of_now else None
+        return (str(row[0]), row[1]) if row else None
+
 
 # What is missing of an instant as PostgreSQL writes it (`2026-11-18 18:00:00.5+00`) to that of `rules.instant_text`.
 _REST = {19: ".000000+00:00", **{20 + digits: "0" * (6 - digits) + "+00:00" for digits in range(1, 7)}}
@@ -152,9 +182,14 @@ def _instant(text: str) -> str:
     return text[:-3] + _REST.get(len(text) - 3, "?")
 
 
+_OF_NOW = "SELECT 1 FROM pg_attribute WHERE attrelid = 'audit_entry'::regclass AND attname = 'members'"
+
+
 class PostgresTrail:
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, of_now: bool) -> None:
         self._connection = connection
+        self._of_now = of_now
+        self._entries = _ENTRIES if of_now else _of_before(_ENTRIES, "NULL::text")
 
     async def last(self) -> int:
         return int(await self._connection.fetchval("SELECT COALESCE(MAX(seq), 0) FROM audit_chain"))
@@ -175,9 +210,10 @@ class PostgresTrail:
                 f"{_LINKS.format('$1', '$2')} LIMIT $3", stretch.after, stretch.until, stretch.until - stretch.after + 1
             )
             rows = await self._rows([link[2] for link in links])
+            beside = await self._beside([entry for entry, row in rows.items() if row[MEMBERS] is not None])
         loaded = Loaded(
             start or GENESIS,
-            ((seq, stored, entry, rows.get(entry)) for seq, stored, entry in links),
+            ((seq, stored, entry, rows.get(entry), beside.get(entry)) for seq, stored, entry in links),
             seal_of(before) if before else None,
             [seal_of(row) for row in seals],
         )
@@ -188,13 +224,25 @@ class PostgresTrail:
         if not ids:
             return {}
         found = await self._connection.fetch(
-            f"{_ENTRIES} WHERE id BETWEEN $1 AND $2 LIMIT $3", min(ids), max(ids), 2 * len(ids)
+            f"{self._entries} WHERE id BETWEEN $1 AND $2 LIMIT $3", min(ids), max(ids), 2 * len(ids)
         )
         rows = {row[0]: row for row in found}
         missing = [one for one in ids if one not in rows]
         if missing:
-            rows |= {row[0]: row for row in await self._connection.fetch(f"{_ENTRIES} WHERE id = ANY($1)", missing)}
+            found = await self._connection.fetch(f"{self._entries} WHERE id = ANY($1)", missing)
+            rows |= {row[0]: row for row in found}
         return rows
+
+    async def _beside(self, entries: list[str]) -> dict[str, str | None]:
+        """The digests of the rows beside these entries, some at a time: an entry may have hundreds."""
+        digests: dict[str, str | None] = {}
+        for start in range(0, len(entries), _FEW_ACTS):
+            found = await self._connection.fetch(
+                f"SELECT entry, {_BESIDE} = ANY($1) ORDER BY entry", entries[start : start + _FEW_ACTS]
+            )
+            for entry, rows in groupby(found, itemgetter(0)):
+                digests[entry] = digest_of([tuple(row)[1:] for row in rows])
+        return digests
 
     async def seals(self, after: int) -> list[Seal]:
         found = await self._connection.fetch(f"{_SEALS} WHERE seq > $1 ORDER BY seq LIMIT $2", after, _FEW)
@@ -218,6 +266,10 @@ class PostgresTrail:
             ) or await self._connection.fetchval(_TWICE)
             return max(count, 1), str(first) if first is not None else None
 
+    async def stray(self) -> tuple[str, int | None] | None:
+        row = await self._connection.fetchrow(_STRAY) if self._of_now else None
+        return (row[0], row[1]) if row else None
+
 
 @asynccontextmanager
 async def open_trail(url: str) -> AsyncGenerator[Trail, None]:
@@ -232,6 +284,6 @@ async def open_trail(url: str) -> AsyncGenerator[Trail, None]:
     server = await asyncpg.connect(url, server_settings={"timezone": "UTC", "datestyle": "ISO"})
     try:
         await server.set_type_codec("timestamptz", schema="pg_catalog", encoder=str, decoder=_instant, format="text")
-        yield PostgresTrail(server)
+        yield PostgresTrail(server, bool(await server.fetchval(_OF_NOW)))
     finally:
         await server.close()

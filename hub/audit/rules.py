@@ -7,7 +7,7 @@ without a value are left out too, so that a column added in years to come change
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -35,6 +35,7 @@ class Leaf(msgspec.Struct, omit_defaults=True, frozen=True):
     happened_at: str | None = None
     id: str | None = None
     member: str | None = None
+    members: str | None = None
     organization: str | None = None
     origin: str | None = None
     outcome: str | None = None
@@ -47,6 +48,8 @@ class Leaf(msgspec.Struct, omit_defaults=True, frozen=True):
 COLUMNS: tuple[str, ...] = Leaf.__struct_fields__
 TIMES = frozenset({"happened_at", "recorded_at"})
 encode_leaf = msgspec.json.Encoder().encode
+MEMBER_COLUMNS = ("member", "counterpart", "basis", "happened_at")  # of a row beside an entry, as they are hashed
+_encode = msgspec.json.Encoder().encode
 
 
 def instant_text(instant: datetime) -> str:
@@ -58,6 +61,14 @@ def leaf_of(row: dict[str, Any]) -> str:
     """The leaf of a row, with its times as instants or as text."""
     values = {name: instant_text(row[name]) if isinstance(row[name], datetime) else row[name] for name in COLUMNS}
     return sha256(encode_leaf(Leaf(**values))).hexdigest()
+
+
+def members_digest(rows: Iterable[Sequence[Any]]) -> str | None:
+    """What an entry holds of the rows beside it, each a member with counterpart, basis and time: how many there are,
+    and the SHA-256 of their canonical JSON in the order of the members. None where there are none.
+    """
+    ordered = sorted(rows, key=lambda row: str(row[0]))
+    return f"{len(ordered)}:{sha256(_encode(ordered)).hexdigest()}" if ordered else None
 
 
 def link_hash(previous: str, leaf: str) -> str:

@@ -27,7 +27,19 @@ class AuditEntry(Table, tablename="audit_entry"):
     detail = text_or_none()  # canonical JSON: what changed, elements released, the query; never personal data
     request_id = text_or_none()
     origin = text_or_none()
+    members = code_or_none()  # of an act on the data of several: how many, and the digest of their rows beside it
     leaf = code()  # SHA-256, hex
+
+
+class AuditMember(Table, tablename="audit_member"):
+    """One of several members on whose data one act was: the entry's own member, counterpart and basis are empty."""
+
+    id = key()
+    entry = code()
+    member = code()
+    counterpart = code_or_none()
+    basis = text_or_none()
+    happened_at = instant()  # that of the entry: a trail is read in its order
 
 
 class AuditChain(Table, tablename="audit_chain"):

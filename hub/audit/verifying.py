@@ -22,7 +22,9 @@ from hub.db.sqlite import PooledSQLiteEngine
 
 STRETCH = 5_000  # rows checked at a time: what is held in memory
 _IN_NO_CHAIN = "the entry is in no chain: it was inserted by hand, or its place was deleted"
+_NO_MEMBERS = "a member was put beside it by hand: the entry knows of none"
 _MOST_PROCESSES = 4
+_AFTER_ALL = 2**63  # what has no place is named when nothing else is wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,8 @@ async def verify(
         loose, inserted = await trail.loose()
         if bad is None:
             bad = await _at_the_end(trail, joined.rows, last_seal, outside)
+        if (stray := await trail.stray()) is not None:
+            bad = _earlier(bad, Bad(stray[1], stray[0], _NO_MEMBERS))
         if bad is None and inserted is not None:
             bad = Bad(None, inserted, _IN_NO_CHAIN)
         unsealed = joined.rows - min(joined.sealed, joined.rows) + loose
@@ -157,4 +161,4 @@ async def _at_the_end(trail: Trail, rows: int, last_seal: int, outside: Seal | N
 def _earlier(one: Bad | None, other: Bad | None) -> Bad | None:
     if one is None or other is None:
         return one or other
-    return min(one, other, key=lambda bad: bad.seq if bad.seq is not None else 0)
+    return min(one, other, key=lambda bad: _AFTER_ALL if bad.seq is None else bad.seq)

@@ -1,11 +1,15 @@
-"""Reading the trail: each organization its own part of it, newest first, by keyset."""
+"""Reading the trail: each organization its own part of it, newest first, by keyset.
+
+An act on the data of several members is one entry with a row for each of them beside it. It is read as one row for each
+member, with what it rested on for this one; whoever looks at one member's trail sees nothing of the others.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from hub.db.engine import fetch
 from hub.kernel import clock
@@ -16,15 +20,26 @@ from hub.trail.rules import sentence
 PAGE = 50
 _CHUNK = 1000
 _WHO_SAW = 200
-_COLUMNS = (
-    "id, happened_at, action, outcome, actor_kind, actor_id, actor_name, organization, subject_type, subject_id, "
-    "member, counterpart, basis, detail"
+_ENTRY = (
+    "e.id, e.happened_at, e.action, e.outcome, e.actor_kind, e.actor_id, e.actor_name, e.organization,"
+    " e.subject_type, e.subject_id"
 )
+_ALONE = f"{_ENTRY}, e.member, e.counterpart, e.basis, e.detail"
+_BESIDE = f"{_ENTRY}, m.member, m.counterpart, m.basis, NULL AS detail"  # the query may name others
+_EITHER = (
+    f"{_ENTRY}, COALESCE(m.member, e.member) AS member, COALESCE(m.counterpart, e.counterpart) AS counterpart,"
+    " COALESCE(m.basis, e.basis) AS basis, e.detail"
+)
+_ORDER = "happened_at DESC, id DESC, member DESC"
+
+
+Key = tuple[datetime, str, str]
+"""When it happened, the entry, and the member."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogRow:
-    """One entry, in words."""
+    """One entry, or what it says of one of its members, in words."""
 
     id: str
     happened_at: datetime
@@ -47,7 +62,20 @@ class LogRow:
     @property
     def key(self) -> str:
         """Where the next page begins."""
-        return f"{self.happened_at.astimezone(UTC).isoformat(timespec='microseconds')}|{self.id}"
+        at = self.happened_at.astimezone(UTC).isoformat(timespec="microseconds")
+        return f"{at}|{self.id}|{self.member or ''}"
+
+
+class _Part(NamedTuple):
+    """A read by index, and in which aliases it finds what is asked of every row."""
+
+    columns: str
+    tables: str
+    where: str
+    args: tuple[str, ...]
+    at: str
+    entry: str
+    member: str  # where an entry may give several rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +111,11 @@ async def access_log(actor: Actor, wanted: LogFilter, before: str | None = None,
 async def all_rows(actor: Actor, wanted: LogFilter) -> AsyncIterator[LogRow]:
     """The whole filtered log, for an export."""
     actor.require("audit.read")
-    before: tuple[datetime, str] | None = None
+    before: Key | None = None
     while rows := await _read(actor.home, wanted, before, _CHUNK):
         for row in rows:
             yield row
-        before = (rows[-1].happened_at, rows[-1].id)
+        before = (rows[-1].happened_at, rows[-1].id, rows[-1].member or "")
 
 
 async def who_saw(actor: Actor, member: str) -> list[LogRow]:
@@ -111,48 +139,81 @@ async def who_saw(actor: Actor, member: str) -> list[LogRow]:
     return await _read(actor.home, LogFilter(member=member), None, _WHO_SAW)
 
 
-def _key(text: str | None) -> tuple[datetime, str] | None:
+def _key(text: str | None) -> Key | None:
     """Raises nothing: an address that somebody cut short shows the first page."""
-    at, _, entry = (text or "").partition("|")
+    at, _, rest = (text or "").partition("|")
+    entry, _, member = rest.partition("|")
     try:
         instant = datetime.fromisoformat(at)
     except ValueError:
         return None
-    return (instant, entry) if entry and instant.tzinfo else None
+    return (instant, entry, member) if entry and instant.tzinfo else None
 
 
-async def _read(organization: str, wanted: LogFilter, before: tuple[datetime, str] | None, size: int) -> list[LogRow]:
-    """Two reads by index, the organization's own acts and those of others towards it, merged."""
-    conditions, args = _conditions(wanted, before)
-    tail = f"{conditions} ORDER BY happened_at DESC, id DESC LIMIT {int(size)}"
-    sql = (
-        f"SELECT * FROM (SELECT {_COLUMNS} FROM audit_entry WHERE organization = {{}}{tail}) own UNION ALL "
-        f"SELECT * FROM (SELECT {_COLUMNS} FROM audit_entry WHERE counterpart = {{}} "
-        f"AND COALESCE(organization, '') <> {{}}{tail}) others "
-        f"ORDER BY happened_at DESC, id DESC LIMIT {int(size)}"
-    )
-    found = await fetch(sql, organization, *args, organization, organization, *args)
+_ENTRIES = "audit_entry e"
+_MEMBERS = "audit_member m JOIN audit_entry e ON e.id = m.entry"
+
+
+def _parts(organization: str, member: str) -> list[_Part]:
+    """The organization's own acts and those of others towards it; or of both what is on one member."""
+    alone, beside = ("e.happened_at", "e.id", ""), ("m.happened_at", "m.entry", "m.member")
+    if member:
+        three = (member, organization, organization)
+        return [
+            _Part(_ALONE, _ENTRIES, "e.member = {} AND (e.organization = {} OR e.counterpart = {})", three, *alone),
+            _Part(_BESIDE, _MEMBERS, "m.member = {} AND (e.organization = {} OR m.counterpart = {})", three, *beside),
+        ]
+    own = f"{_ENTRIES} LEFT JOIN audit_member m ON m.entry = e.id"
+    others = "COALESCE(e.organization, '') <> {}"
+    two = (organization, organization)
+    return [
+        _Part(_EITHER, own, "e.organization = {}", (organization,), "e.happened_at", "e.id", "m.member"),
+        _Part(_ALONE, _ENTRIES, f"e.counterpart = {{}} AND {others}", two, *alone),
+        _Part(_BESIDE, _MEMBERS, f"m.counterpart = {{}} AND {others}", two, *beside),
+    ]  # fmt: skip
+
+
+def read_sql(organization: str, wanted: LogFilter, before: Key | None, size: int) -> tuple[str, list[Any]]:
+    """Each part walks an index in the order of the log and stops; together they are merged."""
+    found, args = [], []
+    for number, part in enumerate(_parts(organization, wanted.member)):
+        conditions, values = _conditions(wanted, part, before)
+        order = " DESC, ".join(filter(None, (part.at, part.entry, part.member)))
+        found.append(
+            f"SELECT * FROM (SELECT {part.columns} FROM {part.tables} WHERE {part.where}{conditions}"
+            f" ORDER BY {order} DESC LIMIT {int(size)}) part{number}"
+        )
+        args += [*part.args, *values]
+    return f"{' UNION ALL '.join(found)} ORDER BY {_ORDER} LIMIT {int(size)}", args
+
+
+async def _read(organization: str, wanted: LogFilter, before: Key | None, size: int) -> list[LogRow]:
+    sql, args = read_sql(organization, wanted, before, size)
+    found = await fetch(sql, *args)
     names = await _names({row[of] for row in found for of in ("organization", "counterpart") if row[of]})
     return [_row(row, names) for row in found]
 
 
-def _conditions(wanted: LogFilter, before: tuple[datetime, str] | None) -> tuple[str, list[Any]]:
+def _conditions(wanted: LogFilter, part: _Part, before: Key | None) -> tuple[str, list[Any]]:
+    at = part.at
     parts: list[tuple[str, list[Any]]] = []
     if wanted.since:
-        parts.append(("happened_at >= {}", [clock.start_of(wanted.since)]))
+        parts.append((f"{at} >= {{}}", [clock.start_of(wanted.since)]))
     if wanted.until:
-        parts.append(("happened_at < {}", [clock.end_of(wanted.until)]))
+        parts.append((f"{at} < {{}}", [clock.end_of(wanted.until)]))
     if wanted.action:
         tag = wanted.action if ":" in wanted.action else f"{wanted.action}:"
-        parts.append(("SUBSTR(action, 1, {}) = {}", [len(tag), tag]))
+        parts.append(("SUBSTR(e.action, 1, {}) = {}", [len(tag), tag]))
     if wanted.person:
-        parts.append(("LOWER(actor_name) LIKE {} ESCAPE '\\'", [_containing(wanted.person)]))
+        parts.append(("LOWER(e.actor_name) LIKE {} ESCAPE '\\'", [_containing(wanted.person)]))
     if wanted.outcome:
-        parts.append(("outcome = {}", [wanted.outcome]))
-    if wanted.member:
-        parts.append(("member = {}", [wanted.member]))
+        parts.append(("e.outcome = {}", [wanted.outcome]))
     if before:
-        parts.append(("(happened_at < {} OR (happened_at = {} AND id < {}))", [before[0], before[0], before[1]]))
+        instant, entry, member = before
+        rest, values = f"{part.entry} < {{}}", [entry]
+        if part.member:
+            rest, values = f"({rest} OR ({part.entry} = {{}} AND {part.member} < {{}}))", [entry, entry, member]
+        parts.append((f"({at} < {{}} OR ({at} = {{}} AND {rest}))", [instant, instant, *values]))
     return "".join(f" AND {sql}" for sql, _ in parts), [value for _, values in parts for value in values]
 
 

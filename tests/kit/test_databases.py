@@ -58,7 +58,7 @@ async def test_what_a_test_wrote_and_deleted_is_put_back(kept: Any) -> None:
 async def test_the_audit_trail_is_guarded_and_still_put_back(kept: Any) -> None:
     await kept(False)
     guarded = "SELECT count(*) AS n FROM pg_trigger WHERE tgname LIKE 'audit_%_only_added' AND tgenabled = 'O'"
-    assert await fetch_value(guarded) == 3
+    assert await fetch_value(guarded) == 4
     with pytest.raises(asyncpg.RaiseError):
         await fetch("DELETE FROM audit_entry")
 
