@@ -14,8 +14,8 @@ import msgspec
 
 from hub.audit.rules import COLUMNS, GENESIS, Leaf, Seal, encode_leaf, members_digest
 
-# seq, the chain's hash, the entry's id, and the entry: its id, its leaf and the columns in the order of `COLUMNS`; where
-# it is of several members, also the digest of the rows that lie beside it
+# seq, the chain's hash, the entry's id, and the entry: its id, its leaf and the columns in the order of `COLUMNS`; of
+# an entry on several members also the digest of the rows that lie beside it
 Link = tuple[int, str, str, "tuple[Any, ...] | None", "str | None"]
 MEMBERS = 2 + COLUMNS.index("members")  # where an entry as it was read has the digest
 
