@@ -93,7 +93,7 @@ async def record_for_each(actor: Actor, entry: Entry, members: Mapping[str, tupl
     of, at = row["id"], row["happened_at"]
     row["members"] = members_digest([(member, other, basis, at) for member, (other, basis) in members.items()])
     at = times.get("happened_at", at)
-    beside = [(new_id(), of, member, other, basis, at) for member, (other, basis) in members.items()]
+    beside = [(of, member, other, basis, at) for member, (other, basis) in members.items()]
     await _write([_sealed(row, times)], beside)
 
 

@@ -24,7 +24,7 @@ NOBODY: list[MemberRow] = []
 MOST_WAITING = 4096  # requests
 _MOST_ROWS = 512  # in one unit of work: more would keep those who write waiting
 _GATHER_SECONDS = 0.02
-_MEMBER_COLUMNS = ("id", "entry", "member", "counterpart", "basis", "happened_at")
+_MEMBER_COLUMNS = ("entry", "member", "counterpart", "basis", "happened_at")
 
 
 async def add_entries(rows: list[Row], beside: list[MemberRow]) -> None:

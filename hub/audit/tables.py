@@ -34,8 +34,7 @@ class AuditEntry(Table, tablename="audit_entry"):
 class AuditMember(Table, tablename="audit_member"):
     """One of several members on whose data one act was: the entry's own member, counterpart and basis are empty."""
 
-    id = key()
-    entry = code()
+    entry = code(primary_key=True)  # together with the member; of such a key Piccolo knows the first column
     member = code()
     counterpart = code_or_none()
     basis = text_or_none()

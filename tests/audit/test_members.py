@@ -126,7 +126,7 @@ async def insert() -> None:
 
 async def _put_in(entry: str) -> None:
     await fetch(
-        "INSERT INTO audit_member (id, entry, member, happened_at) SELECT 'x', {}, 'm-x', happened_at FROM audit_entry"
+        "INSERT INTO audit_member (entry, member, happened_at) SELECT {}, 'm-x', happened_at FROM audit_entry"
         " WHERE id = {}",
         entry,
         await entry_at(AT),
@@ -218,7 +218,7 @@ async def test_a_member_is_beside_an_entry_once(database: Engine) -> None:
     kept = (await fetch("SELECT entry FROM audit_member WHERE member = 'm-1'"))[0]["entry"]
     with pytest.raises(Exception, match=r"(?i)unique"):
         await fetch(
-            "INSERT INTO audit_member (id, entry, member, happened_at) SELECT 'x', {}, 'm-1', happened_at"
+            "INSERT INTO audit_member (entry, member, happened_at) SELECT {}, 'm-1', happened_at"
             " FROM audit_entry WHERE id = {}",
             kept,
             kept,
