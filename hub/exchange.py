@@ -51,7 +51,7 @@ async def record_read(
     outcome: str,
     basis: str | None,
 ) -> None:
-    """One entry for the call, and one for each member whose data went out, so that a member's trail is complete."""
+    """One entry for the call, with each member whose data went out, so that a member's trail is complete."""
     action = f"fhir:{resource_type.lower()}:{interaction}"
     detail: dict[str, Any] = {"query": query} if query else {}
     if len(members) <= 1:
