@@ -23,6 +23,7 @@ CURSOR = "_cursor"
 _INCLUDE = re.compile(r"([A-Z][A-Za-z]+):([A-Za-z][A-Za-z\-]*|\*)(:([A-Z][A-Za-z]+))?")
 _RESULT = ("_sort", "_count", "_total", "_summary", "_include", "_revinclude", CURSOR)
 _NEVER_NULL = ("_id", "_lastUpdated")
+_MOST_VALUES = 8  # that are looked for one by one
 _IGNORED = ("_format", "_pretty")
 
 
@@ -67,12 +68,22 @@ class Asked:
     counts_only: bool = False
     after: Condition | None = None
     wanted: dict[str, frozenset[str]] = field(default_factory=dict)  # columns of references, and the ids they may hold
+    each: Condition | None = None  # the one that is looked for value by value
     pinned: bool = False  # to few rows
     sifted: bool = False  # by what may let few of many rows through
 
     @property
     def condition(self) -> Condition:
         return all_of(self.conditions)
+
+    def over(self, ways: Sequence[Condition], after: Condition | None) -> list[Condition]:
+        """The conditions of each part of a page, so that each part is a range of an index: a status of one side's."""
+        shared = [one for one in self.conditions if one is not self.each] + ([after] if after else [])
+        return [
+            all_of([way, *([value] if value else []), *shared])
+            for way in ways
+            for value in (self.each.each if self.each else (None,))
+        ]
 
     @property
     def few(self) -> bool:
@@ -148,6 +159,11 @@ def _note(asked: Asked, param: Param, modifier: str, found: Condition) -> None:
             return
     if param.name == "_id" and not modifier:
         asked.pinned = True
+    elif isinstance(param, Token) and param.in_order and not modifier:
+        if found.each and (asked.each is not None or len(found.each) > _MOST_VALUES):
+            asked.sifted = True
+        elif found.each:
+            asked.each = found
     elif param.name != "_lastUpdated":
         asked.sifted = True
 

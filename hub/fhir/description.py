@@ -105,6 +105,7 @@ class Token:
     values: Callable[[str | None, str], Sequence[str]] | None = None
     within: str | None = None
     boolean: bool = False  # the column is a boolean: `true` and `false`
+    in_order: bool = False  # each way to the rows has an index that begins with the way and this, then keeps the order
     documentation: str = ""
     type = "token"
     include = False

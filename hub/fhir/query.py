@@ -33,6 +33,7 @@ _LAST_UPDATED = Date("_lastUpdated", column="updated_at", day=False)
 class Condition(msgspec.Struct, frozen=True):
     sql: str
     args: tuple[Any, ...] = ()
+    each: tuple[Condition, ...] = ()  # of several values: a condition for each, no row under two of them
 
 
 NEVER = Condition("1 = 0")
@@ -140,7 +141,8 @@ def _in(column: str, values: Sequence[Any]) -> Condition:
         return NEVER
     if len(values) == 1:
         return Condition(f"{column} = {{}}", tuple(values))
-    return Condition(f"{column} IN ({', '.join(['{}'] * len(values))})", tuple(values))
+    each = tuple([Condition(f"{column} = {{}}", (value,)) for value in values])
+    return Condition(f"{column} IN ({', '.join(['{}'] * len(values))})", tuple(values), each)
 
 
 def _token(param: Token, modifier: str, alternatives: list[str]) -> Condition:

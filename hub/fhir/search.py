@@ -63,10 +63,7 @@ async def _page(call: Call, asked: Asked, resource: Resource) -> tuple[list[Row]
     found: list[Row] = []
     size, looked, after = asked.count + 1, 0, asked.after
     while True:
-        narrower = [*asked.conditions, after] if after else asked.conditions
-        rows = await in_order(
-            resource, [all_of([part, *narrower]) for part in parts], asked.sort, size, few=asked.few
-        )  # fmt: skip
+        rows = await in_order(resource, asked.over(parts, after), asked.sort, size, few=asked.few)
         last = _place(asked, rows[-1]) if rows else []
         found += await permitted(call, resource, rows)
         looked += len(rows)

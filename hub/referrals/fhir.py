@@ -155,7 +155,7 @@ TASK = Resource(
     table=Task,
     profiles=(f"{_SDOH}/SDOHCC-TaskForReferralManagement",),
     search=(
-        Token("status"),
+        Token("status", in_order=True),
         Token("business-status", column="business_status"),
         Token("code", column="'fulfill'", system=document.TASK_CODES),
         Token("intent", column="'order'"),

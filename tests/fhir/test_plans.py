@@ -80,6 +80,18 @@ async def test_what_is_asked_often_is_found_by_an_index(cast: Any, database: Eng
     assert found == {}
 
 
+async def test_tasks_of_several_statuses_are_merged_out_of_an_index_and_not_sorted(
+    cast: Any, database: Engine, asked: list[Asked]
+) -> None:
+    async with toy_hub(cast.poppy_system, RESOURCES) as toy:
+        answer = await toy.get("/fhir/Task?status=requested,accepted,in-progress&_sort=-_lastUpdated")
+        assert answer.status_code == 200
+    (sql, args), *_ = [one for one in asked if " FROM task r " in one[0]]
+    steps = [row["detail"] for row in await database.fetch(f"EXPLAIN QUERY PLAN {sql}", args)]
+    assert not [step for step in steps if "TEMP B-TREE" in step]
+    assert sum("task_owner_status" in step or "task_requester_status" in step for step in steps) == 6
+
+
 async def test_a_walk_through_a_whole_table_is_noticed(cast: Any, database: Engine) -> None:
     assert await scans(database, "SELECT r.id FROM task r WHERE r.document = 'x'", []) == ["SCAN r"]
     assert await scans(database, "SELECT r.id FROM task r WHERE r.owner = 'x'", []) == []
