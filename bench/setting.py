@@ -28,11 +28,11 @@ class Sizes:
     entries: int  # of the audit trail that is verified
 
 
-# A State is some 24 GB: it is measured where it was built, and grows with each run by what the rows write.
+# A State is some 27 GB: it is measured where it was built, and grows with each run by what the rows write.
 FULL = Sizes(
     "full", Shape(58, 25, 815_000, 1_000_000), Shape(58, 25, 8_150, 10_000), False, 9, 0.5, 3, 200_000, 815_000, 300_000
 )
-FAST = Sizes("fast", Shape(4, 3, 10_000, 20_000), Shape(4, 3, 1_000, 2_000), True, 5, 0.25, 1.5, 20_000, 20_000, 30_000)
+FAST = Sizes("fast", Shape(4, 3, 4_000, 8_000), Shape(4, 3, 400, 800), True, 4, 0.2, 1, 10_000, 10_000, 30_000)
 TINY = Sizes("tiny", Shape(0, 0, 100, 200), Shape(0, 0, 25, 50), True, 2, 0.02, 0.3, 200, 200, 200)
 
 

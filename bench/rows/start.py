@@ -31,7 +31,7 @@ async def measure(bench: Bench) -> Sequence[Line]:
         starts, held = [], []
         async with Server(database.folder, database.url, worker=True, module=("hub.cli", "serve")):
             pass  # the first start after an installation compiles what was not compiled yet
-        for _ in range(3 if bench.sizes.mode != "tiny" else 1):
+        for _ in range({"full": 3, "fast": 2, "tiny": 1}[bench.sizes.mode]):
             async with Server(database.folder, database.url, worker=True, module=("hub.cli", "serve")) as server:
                 starts.append(server.seconds_to_first_answer)
                 for make, status in ((gets, 200), (posts, 201)):
