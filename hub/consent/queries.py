@@ -13,6 +13,7 @@ from hub.consent.elements import Content, content_in, content_of, joined
 from hub.consent.rules import CARE, OWN, Decision, Facts, Grant, Ground, Question, decide, in_force
 from hub.db.engine import fetch, look_up
 from hub.db.lists import marks, padded
+from hub.db.merged import ROW_BY_ROW
 from hub.db.together import Asked, Rows, ask_together
 from hub.kernel import clock
 from hub.kernel.actor import Actor
@@ -55,9 +56,10 @@ def _granted_to_many(member: str, discloser: str) -> str:
 def _granted(member: str, discloser: str) -> str:
     return f"""(EXISTS (SELECT 1 FROM consent_grant g WHERE g.member = {member} AND g.discloser = {discloser}
         AND g.recipient = {{}} AND g.purpose = {{}} AND g.from_date <= {{}}
-        AND (g.until_date IS NULL OR g.until_date >= {{}}))
+        AND (g.until_date IS NULL OR g.until_date >= {{}}) {ROW_BY_ROW})
         AND EXISTS (SELECT 1 FROM mou_term t WHERE t.discloser = {discloser} AND t.recipient = {{}}
-        AND t.element = {{}} AND t.from_date <= {{}} AND (t.until_date IS NULL OR t.until_date >= {{}})))"""
+        AND t.element = {{}} AND t.from_date <= {{}}
+        AND (t.until_date IS NULL OR t.until_date >= {{}}) {ROW_BY_ROW}))"""
 
 
 NOTHING = Facts(None, frozenset(), ())

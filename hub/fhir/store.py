@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from hub.db.engine import fetch, is_sqlite, look_up
+from hub.db.engine import fetch, look_up
 from hub.db.lists import marks, padded
+from hub.db.merged import merged
 from hub.fhir.asked import SortKey, conditions
 from hub.fhir.description import Resource, Row, all_ways
 from hub.fhir.query import Condition, all_of, any_of
@@ -83,24 +84,12 @@ async def select(resource: Resource, condition: Condition, tail: str = "", *, fe
 async def in_order(
     resource: Resource, parts: Sequence[Condition], keys: Sequence[SortKey], limit: int, *, few: bool
 ) -> list[Row]:
-    """The first rows in an order, out of those that any of the parts finds, with its columns.
-
-    Each part walks its own index and stops; together they are as quick as one, where an OR would have to collect
-    everything and sort it.
-    """
+    """The first rows in an order, out of those that any of the parts finds, with its columns."""
     if not parts:
         return []
     selected, args = resource.select(tuple(key.column for key in keys)), [arg for part in parts for arg in part.args]
-    order = ", ".join(key.order("r.") for key in keys)
-    if len(parts) == 1:
-        sql = f"{selected}{parts[0].sql} ORDER BY {order} LIMIT {limit}"
-    else:
-        whole = ", ".join(key.order() for key in keys)
-        if is_sqlite():  # merges them by itself
-            found = " UNION ALL ".join(f"{selected}{part.sql}" for part in parts)
-        else:
-            found = " UNION ALL ".join(f"({selected}{part.sql} ORDER BY {order} LIMIT {limit})" for part in parts)
-        sql = f"{found} ORDER BY {whole} LIMIT {limit}"
+    order, whole = ", ".join(key.order("r.") for key in keys), ", ".join(key.order() for key in keys)
+    sql = merged([f"{selected}{part.sql}" for part in parts], order, whole, limit)
     return await (look_up if few else fetch)(sql, *args)
 
 

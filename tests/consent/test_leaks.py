@@ -21,7 +21,8 @@ from hub.referrals import document as documents
 from hub.referrals.actions.desk import take_step
 from hub.referrals.actions.requests import receive_request
 from hub.referrals.actions.tasks import receive_task
-from hub.referrals.queries import Filter, referral, referral_list
+from hub.referrals.queries import referral
+from hub.referrals.queries.lists import Filter, referral_list
 from hub.referrals.rules import Event, Service
 from tests.cast import Cast, executed_mou
 from tests.referrals.build import agree, referral_from_county

@@ -14,7 +14,8 @@ from hub.kernel.jsontext import decode
 from hub.mou.tables import Agreement, MouTerm
 from hub.referrals.actions.desk import Outcome, close_loop, take_step
 from hub.referrals.actions.tasks import change_task
-from hub.referrals.queries import Filter, referral, referral_list
+from hub.referrals.queries import referral
+from hub.referrals.queries.lists import Filter, referral_list
 from hub.referrals.rules import ClosureReason, Event, Side, Status
 from tests.cast import Cast
 from tests.referrals.build import agree, referral_from_county, referral_from_plan

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from hub.audit.actions import Entry, record, record_many
+from hub.audit.actions import Entry, record, record_for_each, record_many
 from hub.consent.queries import Found, SeenMember, member_seen, members_found
 from hub.kernel.actor import Actor
 from hub.kernel.errors import Forbidden
 from hub.members.queries import member as member_row
-from hub.referrals.queries import Filter, Referral, ReferralRow, count, referral, referral_list
+from hub.referrals.queries import Referral, ReferralRow, referral
+from hub.referrals.queries.lists import Filter, referral_list
 
 
 async def open_referral(actor: Actor, task_id: str) -> Referral:
@@ -29,13 +30,14 @@ async def open_referral(actor: Actor, task_id: str) -> Referral:
     return found
 
 
-async def open_list(actor: Actor, filter: Filter) -> tuple[list[ReferralRow], int]:
-    """A page of referrals, and how many there are in all. One entry for each member whom it showed."""
+async def open_list(actor: Actor, filter: Filter) -> list[ReferralRow]:
+    """A page of referrals. One entry, with each member whom it showed."""
     rows, _ = await referral_list(actor, filter)
     shown = sorted({row.member for row in rows if row.member_name})
     detail = {"state": filter.state, "side": filter.side, "page": filter.page}
-    await record_many(actor, [Entry("referrals:task:list", "Task", member=member, detail=detail) for member in shown])
-    return rows, await count(actor, filter)
+    entry = Entry("referrals:task:list", "Task", detail=detail)
+    await record_for_each(actor, entry, dict.fromkeys(shown, (None, None)))
+    return rows
 
 
 async def open_member(actor: Actor, member_id: str) -> SeenMember:

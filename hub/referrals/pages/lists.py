@@ -19,7 +19,8 @@ from hub.referrals import drafts, queries
 from hub.referrals.actions.opening import open_list
 from hub.referrals.drafts import Draft
 from hub.referrals.pages.words import act_of, attention
-from hub.referrals.queries import PAGE, Filter, ReferralRow
+from hub.referrals.queries import ReferralRow, lists
+from hub.referrals.queries.lists import PAGE, Filter, Tally
 from hub.referrals.rules import Side, Status
 from hub.web.page import WebRequest, actor_of, page
 from hub.web.paging import Paging
@@ -63,12 +64,13 @@ def _address(filter: Filter) -> str:
 async def referrals(request: Request[Any, Any, Any]) -> Response[Any]:
     actor, filter = actor_of(request), _asked(request)
     try:
-        rows, total = await open_list(actor, filter)
-        if filter.page > 1 and not rows and total:  # a page that is no longer there: its last one
+        rows, tally = await open_list(actor, filter), await lists.tally(actor, filter)
+        if filter.page > 1 and not rows and (total := tally.of(filter)):  # a page that is no longer there: its last one
             filter = replace(filter, page=-(-total // PAGE))
-            rows, total = await open_list(actor, filter)
+            rows = await open_list(actor, filter)
         lines = await lines_of(actor, rows)
-        extra = await _around(actor, filter)
+        extra = await _around(actor, filter, tally)
+        none_at_all = not lines and not (await lists.tally(actor, Filter())).of(Filter(state="all"))
     except Refusal:
         raise
     except Exception as error:
@@ -82,8 +84,8 @@ async def referrals(request: Request[Any, Any, Any]) -> Response[Any]:
         failed=False,
         filter=filter,
         lines=lines,
-        paging=Paging.of(request, total, PAGE),
-        none_at_all=not lines and not await queries.count(actor, Filter(state="all")),
+        paging=Paging.of(request, tally.of(filter), PAGE),
+        none_at_all=none_at_all,
         **extra,
     )
 
@@ -97,11 +99,11 @@ async def lines_of(actor: Actor, rows: list[ReferralRow]) -> list[Line]:
     ]
 
 
-async def _around(actor: Actor, filter: Filter) -> dict[str, Any]:
+async def _around(actor: Actor, filter: Filter, tally: Tally) -> dict[str, Any]:
     """Filters with their counts, partners, and one's own unfinished referrals."""
     first = replace(filter, page=1)
     states = [
-        (words, _address(shown), filter.state == state, await queries.count(actor, shown))
+        (words, _address(shown), filter.state == state, tally.of(shown))
         for state, words in _STATES
         for shown in (replace(first, state=state),)
     ]
@@ -113,7 +115,7 @@ async def _around(actor: Actor, filter: Filter) -> dict[str, Any]:
     return {
         "states": states,
         "sides": sides,
-        "partners": await queries.partners(actor),
+        "partners": await lists.partners(actor),
         "hidden": {"side": _side_name(filter), "state": filter.state if filter.state != "open" else ""},
         "drafts": await about(actor, unfinished),
         "has_agreement": await mou.any_in_force(actor.home, clock.today()),

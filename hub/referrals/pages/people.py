@@ -15,7 +15,8 @@ from hub.members.queries import served_by
 from hub.referrals.actions.opening import open_list, open_member, reveal_cin, search_members
 from hub.referrals.member_history import history_of
 from hub.referrals.pages.lists import lines_of
-from hub.referrals.queries import Filter, ReferralRow
+from hub.referrals.queries import ReferralRow
+from hub.referrals.queries.lists import Filter, tally
 from hub.web.forms import Form
 from hub.web.page import Html, WebRequest, actor_of, page, redirect
 
@@ -45,9 +46,8 @@ async def _search_page(request: WebRequest, form: Form[Search], found: list[Foun
     actor = actor_of(request)
     open_ones: list[tuple[ReferralRow, int]] = []
     if found is None:
-        rows, _ = await open_list(actor, Filter())
         by_member: dict[str, list[ReferralRow]] = {}
-        for row in rows:
+        for row in await open_list(actor, Filter()):
             if row.member_name:
                 by_member.setdefault(row.member, []).append(row)
         open_ones = [(its[0], len(its)) for its in by_member.values()]
@@ -78,7 +78,8 @@ async def reveal(request: Request[Any, Any, Any], member_id: FromPath[str]) -> R
 
 
 async def _member_page(request: WebRequest, actor: Actor, seen: SeenMember, cin: str | None = None) -> Html:
-    rows, total = await open_list(actor, Filter(member=seen.id, state="all"))
+    everything = Filter(member=seen.id, state="all")
+    rows = await open_list(actor, everything)
     served = await served_by(actor, seen.id) if seen.row else {}
     return page(
         request,
@@ -89,7 +90,7 @@ async def _member_page(request: WebRequest, actor: Actor, seen: SeenMember, cin:
         cin=cin,
         context=_context(seen, served),
         lines=await lines_of(actor, rows),
-        total=total,
+        total=(await tally(actor, everything)).of(everything),
         consents=await consents_of(actor, seen.id) if actor.can("consent.read") else [],
         events=await history_of(actor, seen.id),
         today=clock.today(),

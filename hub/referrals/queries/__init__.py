@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from hub.consent.queries import SeenMember, granted, may_release, member_seen, names_shown
-from hub.db.engine import fetch, fetch_value
+from hub.db.engine import fetch
 from hub.duties.queries import DutyRow
 from hub.duties.queries.duty_rows import DUTY, duty_rows
 from hub.kernel import clock
@@ -20,7 +20,6 @@ from hub.referrals.document import outputs
 from hub.referrals.rules import (
     CLOSURE_WORDS,
     ENDED,
-    OPEN,
     SERVICE_WORDS,
     WORDS,
     ClosureReason,
@@ -30,8 +29,6 @@ from hub.referrals.rules import (
     Step,
     steps_open_to,
 )
-
-PAGE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +140,7 @@ EVENT_WORDS = {
 _MINE = "(r.requester = {} OR (r.owner = {} AND r.status <> 'draft'))"
 
 
-def _select(actor: Actor) -> tuple[str, list[Any]]:
+def select(actor: Actor) -> tuple[str, list[Any]]:
     needed, needed_args = granted("r.member", "r.requester", DataElement.REFERRAL, actor.home)
     sql = f"""SELECT r.id, r.status, r.service, r.member, m.given, m.family, m.cin, r.requester,
         q.short_name AS requester_name, r.owner, o.short_name AS owner_name, r.sent_on, r.ended_on, r.loop_closed_on,
@@ -155,7 +152,7 @@ def _select(actor: Actor) -> tuple[str, list[Any]]:
     return sql, [actor.home, *needed_args, actor.home, actor.home]
 
 
-async def _rows(actor: Actor, rows: list[dict[str, Any]]) -> list[ReferralRow]:
+async def shown_rows(actor: Actor, rows: list[dict[str, Any]]) -> list[ReferralRow]:
     """Lines whose members' names are shown as far as the decision function lets them out."""
     shown = await names_shown(actor, list(dict.fromkeys(row["member"] for row in rows)))
     return [_row(actor, row, row["member"] in shown) for row in rows]
@@ -186,93 +183,6 @@ def _row(actor: Actor, row: dict[str, Any], shown: bool) -> ReferralRow:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """What a list shows. Everything empty: all open ones."""
-
-    side: str = ""  # requester (outgoing) | owner (incoming)
-    state: str = "open"  # open | ended | closing | all, or a status
-    partner: str = ""
-    member: str = ""
-    page: int = 1
-
-
-def _where(filter: Filter) -> tuple[str, list[Any]]:
-    parts, args = [], []
-    if filter.state == "open":
-        parts.append("r.status IN (" + ", ".join(f"'{s.value}'" for s in sorted(OPEN)) + ")")
-    elif filter.state == "ended":
-        parts.append("r.status IN (" + ", ".join(f"'{s.value}'" for s in sorted(ENDED)) + ")")
-    elif filter.state == "closing":
-        parts.append("r.loop_closed_on IS NULL AND r.status IN ('rejected', 'cancelled', 'failed', 'completed')")
-    elif filter.state in set(Status):
-        parts.append("r.status = {}")
-        args.append(filter.state)
-    if filter.partner:
-        parts.append("(r.requester = {} OR r.owner = {})")
-        args += [filter.partner, filter.partner]
-    if filter.member:
-        parts.append("r.member = {}")
-        args.append(filter.member)
-    return "".join(f" AND {part}" for part in parts), args
-
-
-def _on_side(filter: Filter, actor: Actor) -> tuple[str, list[Any]]:
-    if filter.side not in (Side.REQUESTER, Side.OWNER):
-        return "", []
-    return f" AND r.{'requester' if filter.side == Side.REQUESTER else 'owner'} = {{}}", [actor.home]
-
-
-async def referral_list(actor: Actor, filter: Filter) -> tuple[list[ReferralRow], bool]:
-    """A page of referrals, newest first, and whether there are more."""
-    actor.require("referral.read")
-    where, more = _where(filter)
-    side, its = _on_side(filter, actor)
-    start = (max(filter.page, 1) - 1) * PAGE
-    # First which rows stand on the page: what may be shown is asked for these alone, not for all that were sorted.
-    found = await fetch(
-        f"SELECT r.id FROM task r WHERE {_MINE}{where}{side} "
-        f"ORDER BY r.updated_at DESC, r.id DESC LIMIT {PAGE + 1} OFFSET {start}",
-        actor.home,
-        actor.home,
-        *more,
-        *its,
-    )
-    ids = [row["id"] for row in found[:PAGE]]
-    if not ids:
-        return [], False
-    sql, args = _select(actor)
-    rows = await fetch(
-        f"{sql} AND r.id IN ({', '.join('{}' for _ in ids)}) ORDER BY r.updated_at DESC, r.id DESC", *args, *ids
-    )
-    return await _rows(actor, rows), len(found) > PAGE
-
-
-async def count(actor: Actor, filter: Filter) -> int:
-    """How many referrals the list has in all."""
-    actor.require("referral.read")
-    where, more = _where(filter)
-    side, its = _on_side(filter, actor)
-    return int(
-        await fetch_value(
-            f"SELECT COUNT(*) AS n FROM task r WHERE {_MINE}{where}{side}", actor.home, actor.home, *more, *its
-        )
-    )
-
-
-async def partners(actor: Actor) -> list[tuple[str, str]]:
-    """Id and name of each organization with which there is or was a referral, for the filter."""
-    actor.require("referral.read")
-    rows = await fetch(
-        "SELECT o.id, o.short_name FROM organization o WHERE o.id IN "
-        "(SELECT owner FROM task WHERE requester = {} UNION SELECT requester FROM task WHERE owner = {}) "
-        "ORDER BY o.short_name",
-        actor.home,
-        actor.home,
-    )
-    return [(row["id"], row["short_name"]) for row in rows]
-
-
 async def next_duties(actor: Actor, ids: list[str]) -> dict[str, DutyRow]:
     """For each referral the open duty that is due first, as far as it is the organization's own or shared with it."""
     if not ids:
@@ -293,11 +203,11 @@ async def referral(actor: Actor, task_id: str) -> Referral:
     What the page shows of a member is what the decision function permits.
     """
     actor.require("referral.read")
-    sql, args = _select(actor)
+    sql, args = select(actor)
     rows = await fetch(f"{sql} AND r.id = {{}}", *args, task_id)
     if not rows:
         raise NotFound("There is no such referral of your organization.")
-    raw, row = rows[0], (await _rows(actor, rows))[0]
+    raw, row = rows[0], (await shown_rows(actor, rows))[0]
     document = decode(raw["document"])
     requests = await fetch(
         "SELECT status, code_text, document FROM service_request WHERE id = {}", raw["service_request"]
