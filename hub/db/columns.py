@@ -77,3 +77,8 @@ def link_or_none(table: Any, **kwargs: Any) -> ForeignKey[Any]:
 def listed(dates: str) -> str:
     """SQL: all values of a column of dates in one text, separated by blanks; NULL where there are none."""
     return f"group_concat({dates}, ' ')" if is_sqlite() else f"string_agg(CAST({dates} AS TEXT), ' ')"
+
+
+def days_between(later: str, earlier: str) -> str:
+    """SQL: how many days lie between two columns of dates."""
+    return f"CAST(julianday({later}) - julianday({earlier}) AS INTEGER)" if is_sqlite() else f"({later} - {earlier})"

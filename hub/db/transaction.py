@@ -47,6 +47,38 @@ def prompt_unit_of_work(action: Callable[P, Awaitable[R]]) -> Callable[P, Corout
     return _whole(action, prompt=True)
 
 
+def reading(action: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
+    """An action that changes nothing and may take long: no transaction, in which it would keep SQLite's one writer from
+    everybody. Its entry in the trail is written when it has read; its refusals are recorded.
+    """
+
+    @wraps(action)
+    async def whole(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return await action(*args, **kwargs)
+        except Refusal as refusal:
+            if not in_unit_of_work():
+                await _record(refusal)
+            raise
+
+    return whole
+
+
+async def at_once(*parts: Coroutine[Any, Any, Any]) -> list[Any]:
+    """Reads that do not need each other, beside each other; one after the other in a unit of work, which has one
+    connection.
+    """
+    if in_unit_of_work():
+        return [await part for part in parts]
+    return list(await asyncio.gather(*parts))
+
+
+async def _record(refusal: Refusal) -> None:
+    if refusal.audit is not None and _Hooks.record_refusal is not None:
+        audit, refusal.audit = refusal.audit, None
+        await _Hooks.record_refusal(audit)
+
+
 def _transaction(alone: bool, prompt: bool) -> Any:
     bound = engine()
     if isinstance(bound, PooledSQLiteEngine):
@@ -66,9 +98,7 @@ def _whole(action: Callable[P, Awaitable[R]], prompt: bool) -> Callable[P, Corou
                 async with _transaction(alone, prompt):
                     return await action(*args, **kwargs)
             except Refusal as refusal:
-                if refusal.audit is not None and _Hooks.record_refusal is not None:
-                    audit, refusal.audit = refusal.audit, None
-                    await _Hooks.record_refusal(audit)
+                await _record(refusal)
                 raise
             except GroupFailed:
                 if alone:

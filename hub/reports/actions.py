@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hub.audit.actions import Entry, Pending, record, record_many
-from hub.db.transaction import unit_of_work
+from hub.db.transaction import reading
 from hub.kernel.actor import Actor
 from hub.kernel.calendar import Quarter
 from hub.kernel.errors import Forbidden, NotFound
@@ -23,7 +23,7 @@ def _refuse_stranger(actor: Actor, organization: str, quarter: Quarter, action: 
         raise Forbidden(words, audit=Pending(actor, entry))
 
 
-@unit_of_work
+@reading
 async def read_report(actor: Actor, organization: str, quarter: Quarter, form: str = "page") -> Report:
     """The report; figures only, so no member is named in the entry."""
     _refuse_stranger(actor, organization, quarter, READ)
@@ -47,7 +47,7 @@ class Behind:
     rows: Sequence[BehindRow]
 
 
-@unit_of_work
+@reading
 async def read_rows(
     actor: Actor, organization: str, quarter: Quarter, figure: str, partner: str, page: int = 1
 ) -> Behind:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from hub.db.engine import fetch
+from hub.db.transaction import at_once
 from hub.directory import queries as directory
 from hub.kernel import clock
 from hub.kernel.actor import Actor
@@ -50,8 +51,7 @@ async def gather(organization_id: str, quarter: Quarter, today: date | None = No
     tenures = await few.tenures(own.id, period)
     meetings = await few.meetings(own.id, period)
     possible = sorted(o.id for o in names.values() if o.kind != own.kind)
-    counts = await count_all(own, possible, period)
-    void = await voided(own, possible, period)
+    counts, void = await at_once(count_all(own, possible, period), voided(own, possible, period))
     others = set(agreements) | set(meetings) | counts.partners | set(void)
     partners = sorted((names[o] for o in others if o in names), key=lambda o: (o.name, o.id))
     return Report(

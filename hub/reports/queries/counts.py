@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from hub.db.columns import listed
+from hub.db.columns import days_between, listed
 from hub.db.engine import fetch
+from hub.db.transaction import at_once
 from hub.directory.queries import OrganizationRow
 from hub.duties.rules import State
 from hub.kernel import clock
@@ -118,22 +119,42 @@ class Counts:
         return found.plus(void)
 
 
+Escalated = dict[tuple[str, Direction], set[str]]
+"""By partner and direction: the tasks. One can have escalated on both sides."""
+
+
 async def count_all(own: OrganizationRow, others: Sequence[str], period: Period) -> Counts:
-    """`others`: whoever may be a partner."""
+    """`others`: whoever may be a partner. What the organization sent and what it got are counted beside each other."""
     counts = Counts()
     if others:
-        for own_side, other_side in SIDES:
-            reading = _Reading(counts, direction_of(own, own_side), other_side, period)
-            side = both(between(own.id, own_side, other_side, others), sent_by(period))
-            await reading.pass_over(both(side, still_open()), ("sent", "accepted", "unanswered", "in-work", "late"))
-            await reading.pass_over(both(side, ended_after(period)), ("sent", "accepted", "unanswered", "in-work"))
-            await reading.pass_over(both(side, within("t.ended_on", period)), ("sent", "accepted"), ended=True)
-            await reading.count(both(side, ended_after(period)), "late")
-            await reading.count(both(side, within("t.loop_closed_on", period)), "loop-closed")
-        await _count_escalated(counts, own, others, period)
-        await _count_duties(counts, own, others, period)
+        escalated: Escalated = defaultdict(set)
+        owed = owed_between(own.id, others)
+        await at_once(
+            *(
+                _count_side(counts, own, side, others, period, part, escalated)
+                for side, part in zip(SIDES, owed, strict=True)
+            )
+        )
+        for (partner, way), tasks in escalated.items():
+            counts.figures[partner][way]["escalated"] += len(tasks)
     await _count_refusals(counts, own.id, period)
     return counts
+
+
+async def _count_side(
+    counts: Counts, own: OrganizationRow, sides: tuple[str, str], others: Sequence[str], period: Period,
+    owed: tuple[str, Condition], escalated: Escalated,
+) -> None:  # fmt: skip
+    own_side, other_side = sides
+    reading = _Reading(counts, direction_of(own, own_side), other_side, period)
+    side = both(between(own.id, own_side, other_side, others), sent_by(period))
+    await reading.pass_over(both(side, still_open()), ("sent", "accepted", "unanswered", "in-work", "late"))
+    await reading.pass_over(both(side, ended_after(period)), ("sent", "accepted", "unanswered", "in-work"))
+    await reading.pass_over(both(side, within("t.ended_on", period)), ("sent", "accepted"), ended=True)
+    await reading.count(both(side, ended_after(period)), "late")
+    await reading.count(both(side, within("t.loop_closed_on", period)), "loop-closed")
+    await _find_escalated(escalated, own, owed, period)
+    await _count_duties(counts, own, owed, period)
 
 
 class _Reading:
@@ -157,9 +178,9 @@ class _Reading:
         sums = ", ".join(f"SUM(CASE WHEN {known[name][0]} THEN 1 ELSE 0 END) AS {to}" for name, to in columns.items())
         accepted, values = known["accepted"]
         texts = {
-            "answers": f"CASE WHEN {accepted} THEN CAST(t.accepted_on AS TEXT) || CAST(t.sent_on AS TEXT) END",
+            "answers": f"CASE WHEN {accepted} THEN {days_between('t.accepted_on', 't.sent_on')} END",
             "ends": f"t.status || '|' || COALESCE(t.closure_reason, '{NO_REASON}') || '|'"
-            " || CAST(t.ended_on AS TEXT) || CAST(t.sent_on AS TEXT)",
+            f" || CAST({days_between('t.ended_on', 't.sent_on')} AS TEXT)",
         }
         asked = ", ".join(f"{listed(texts[name])} AS {name}" for name in ("answers", *(["ends"] if ended else [])))
         rows = await fetch(
@@ -172,14 +193,14 @@ class _Reading:
             for name, column in columns.items():
                 self.counts.figures[row["other"]][self.way][name] += row[column] or 0
             for text, number in Counter((row["answers"] or "").split()).items():
-                self.counts.answered[row["other"]][self.way][_days(text)] += number
+                self.counts.answered[row["other"]][self.way][int(text)] += number
             for text, number in Counter((row.get("ends") or "").split()).items():
                 self._end(row["other"], text, number)
 
     def _end(self, partner: str, text: str, number: int) -> None:
         counts, way = self.counts, self.way
-        status, reason, dates = text.split("|")
-        days = _days(dates)
+        status, reason, after = text.split("|")
+        days = int(after)
         if status == "rejected":
             counts.figures[partner][way]["rejected"] += number
             counts.answered[partner][way][days] += number
@@ -187,11 +208,6 @@ class _Reading:
             counts.figures[partner][way]["closed"] += number
             counts.reasons[partner][way][reason] += number
             counts.closed[partner][way][days] += number
-
-
-def _days(text: str) -> int:
-    """Between two dates that stand in one text, the later first."""
-    return (date.fromisoformat(text[:10]) - date.fromisoformat(text[10:])).days
 
 
 def owed_between(own: str, others: Sequence[str]) -> tuple[tuple[str, Condition], tuple[str, Condition]]:
@@ -208,20 +224,17 @@ def owed_between(own: str, others: Sequence[str]) -> tuple[tuple[str, Condition]
     )
 
 
-async def _count_escalated(counts: Counts, own: OrganizationRow, others: Sequence[str], period: Period) -> None:
+async def _find_escalated(found: Escalated, own: OrganizationRow, owed: tuple[str, Condition], period: Period) -> None:
     """Begins with the duties that escalated: they are few."""
-    found: dict[tuple[str, Direction], set[str]] = defaultdict(set)
-    for other, owed in owed_between(own.id, others):
-        sql, values = both(owed, within("d.escalated_on", period), sent_by(period))
-        rows = await fetch(
-            f"SELECT t.id, t.requester, d.{other} AS other FROM duty d JOIN task t ON t.id = d.subject_id WHERE {sql}",
-            *values,
-        )
-        for row in rows:
-            way = direction_of(own, "requester" if row["requester"] == own.id else "owner")
-            found[row["other"], way].add(row["id"])
-    for (partner, way), tasks in found.items():
-        counts.figures[partner][way]["escalated"] += len(tasks)
+    other, whose = owed
+    sql, values = both(whose, within("d.escalated_on", period), sent_by(period))
+    rows = await fetch(
+        f"SELECT t.id, t.requester, d.{other} AS other FROM duty d JOIN task t ON t.id = d.subject_id WHERE {sql}",
+        *values,
+    )
+    for row in rows:
+        way = direction_of(own, "requester" if row["requester"] == own.id else "owner")
+        found[row["other"], way].add(row["id"])
 
 
 def duty_conditions(period: Period) -> dict[DutyOutcome, Condition]:
@@ -256,28 +269,28 @@ def due_in(period: Period) -> Condition:
     )
 
 
-async def _count_duties(counts: Counts, own: OrganizationRow, others: Sequence[str], period: Period) -> None:
+async def _count_duties(counts: Counts, own: OrganizationRow, owed: tuple[str, Condition], period: Period) -> None:
     """By state, as the index has them: how a duty that was settled by then had ended, its state still says."""
     end, last = period.as_of, _last_passed(period)
-    for other, owed in owed_between(own.id, others):
-        owner = own.kind if other == "counterpart" else ("plan" if own.kind == "county" else "county")
-        sql, args = both(owed, due_in(period))
-        rows = await fetch(
-            f"SELECT d.{other} AS other, d.state, COUNT(*) AS n,"
-            f" SUM(CASE WHEN d.settled_on <= {{}} THEN 1 ELSE 0 END) AS settled,"
-            f" SUM(CASE WHEN {_PENDING} THEN 1 ELSE 0 END) AS pending"
-            f" FROM duty d WHERE {sql} AND d.state IN ({_STATES}) GROUP BY d.{other}, d.state",
-            end,
-            end,
-            last,
-            *args,
-        )
-        for row in rows:
-            known = counts.plain[row["other"]]
-            if row["state"] in (State.MET, State.MISSED, State.EXCUSED):
-                known[f"duty:{owner}:{row['state']}"] += row["settled"]
-            known[f"duty:{owner}:{DutyOutcome.PENDING}"] += row["pending"]
-            known[f"duty:{owner}:{DutyOutcome.MISSED}"] += row["n"] - row["settled"] - row["pending"]
+    other, whose = owed
+    owner = own.kind if other == "counterpart" else ("plan" if own.kind == "county" else "county")
+    sql, args = both(whose, due_in(period))
+    rows = await fetch(
+        f"SELECT d.{other} AS other, d.state, COUNT(*) AS n,"
+        f" SUM(CASE WHEN d.settled_on <= {{}} THEN 1 ELSE 0 END) AS settled,"
+        f" SUM(CASE WHEN {_PENDING} THEN 1 ELSE 0 END) AS pending"
+        f" FROM duty d WHERE {sql} AND d.state IN ({_STATES}) GROUP BY d.{other}, d.state",
+        end,
+        end,
+        last,
+        *args,
+    )
+    for row in rows:
+        known = counts.plain[row["other"]]
+        if row["state"] in (State.MET, State.MISSED, State.EXCUSED):
+            known[f"duty:{owner}:{row['state']}"] += row["settled"]
+        known[f"duty:{owner}:{DutyOutcome.PENDING}"] += row["pending"]
+        known[f"duty:{owner}:{DutyOutcome.MISSED}"] += row["n"] - row["settled"] - row["pending"]
 
 
 REFUSED = (
