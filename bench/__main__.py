@@ -15,7 +15,7 @@ import click
 
 from bench.databases import kept_folder
 from bench.figures import Line, shown
-from bench.rows import ROWS
+from bench.rows import FIRST, ROWS
 from bench.setting import FAST, FULL, TINY, Bench, Sizes
 from bench.table import DOCUMENT, heading, markdown, write
 
@@ -26,26 +26,26 @@ async def run(
     sizes: Sizes, only: tuple[str, ...], folder: Path, kept: Path | None
 ) -> tuple[list[Line], dict[str, str]]:
     """The lines, and of rows that could not be measured, why."""
-    lines: list[Line] = []
+    lines: dict[str, list[Line]] = {}
     failed: dict[str, str] = {}
     async with Bench(sizes, folder, kept) as bench:
-        for name, measure in ROWS.items():
+        for name in [*FIRST, *(name for name in ROWS if name not in FIRST)]:
             if only and name not in only:
                 continue
             began = time.perf_counter()
             try:
-                found = list(await measure(bench))
+                found = list(await ROWS[name](bench))
             except Exception as error:
                 failed[name] = f"{type(error).__name__}: {error}"
                 click.echo(f"{name}: {failed[name]}", err=True)
                 continue
-            lines += found
+            lines[name] = found
             for line in found:
                 words = line.target.words if line.target else "no target"
                 said = f"  {line.what}: {shown(line.figure.middle, line.unit)} ({words}; {line.medians})"
                 click.echo(said, err=True)
             click.echo(f"{name}: {time.perf_counter() - began:.1f} s", err=True)
-    return lines, failed
+    return [line for name in ROWS for line in lines.get(name, ())], failed
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

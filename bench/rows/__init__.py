@@ -46,3 +46,6 @@ ROWS: dict[str, Row] = {
     "members-load": members_load.measure,
     "rates": rates.measure,
 }
+
+# What these read is what others add to: they are measured on a State as it was built.
+FIRST = ("search-size", "report", "work-list")
