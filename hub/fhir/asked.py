@@ -23,6 +23,8 @@ CURSOR = "_cursor"
 _INCLUDE = re.compile(r"([A-Z][A-Za-z]+):([A-Za-z][A-Za-z\-]*|\*)(:([A-Z][A-Za-z]+))?")
 _RESULT = ("_sort", "_count", "_total", "_summary", "_include", "_revinclude", CURSOR)
 _NEVER_NULL = ("_id", "_lastUpdated")
+_ONE = ("identifier", "_id")  # of another resource: it is one
+_OWN = ("patient", "subject")  # whose column each has, with an index
 _MOST_VALUES = 8  # that are looked for one by one
 _IGNORED = ("_format", "_pretty")
 
@@ -70,6 +72,7 @@ class Asked:
     wanted: dict[str, frozenset[str]] = field(default_factory=dict)  # columns of references, and the ids they may hold
     each: Condition | None = None  # the one that is looked for value by value
     pinned: bool = False  # to few rows
+    named: bool = False  # by a column of theirs: an index of their own leads to them
     sifted: bool = False  # by what may let few of many rows through
 
     @property
@@ -138,6 +141,7 @@ def _filter(call: Call, asked: Asked, name: str, plain: str, modifier: str, valu
     elif chained := _chained(call, resource, name, value):
         asked.conditions.append(chained)
         asked.sifted = True
+        asked.named = asked.named or (name.rpartition(".")[2] in _ONE and name.partition(".")[0] in _OWN)
     else:
         words = f"{resource.name} has no search parameter {name[:64]}"
         if call.strict:
@@ -156,9 +160,10 @@ def _note(asked: Asked, param: Param, modifier: str, found: Condition) -> None:
             asked.wanted[column] = asked.wanted.get(column, ids) & ids
         if "Organization" not in param.targets:
             asked.pinned = True
+            asked.named = asked.named or param.within is None
             return
     if param.name == "_id" and not modifier:
-        asked.pinned = True
+        asked.pinned = asked.named = True
     elif isinstance(param, Token) and param.in_order and not modifier:
         if found.each and (asked.each is not None or len(found.each) > _MOST_VALUES):
             asked.sifted = True

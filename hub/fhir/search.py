@@ -15,7 +15,7 @@ from hub.fhir.description import Resource, Row
 from hub.fhir.outcome import issue_of, outcome
 from hub.fhir.query import Condition, all_of, column_of, refuse, sql_of
 from hub.fhir.scopes import granted
-from hub.fhir.store import basis_of, by_ids, in_order, instant, members_of, permitted, scope, scopes, select
+from hub.fhir.store import basis_of, by_ids, in_order, instant, members_of, permitted, scope, scopes, select, sifted
 from hub.fhir.wiring import Answer, Call
 from hub.kernel import clock
 from hub.kernel.errors import Refusal
@@ -59,7 +59,7 @@ async def _page(call: Call, asked: Asked, resource: Resource) -> tuple[list[Row]
 
     The page is filled, so that neither its length nor its link tells of rows that are withheld.
     """
-    parts = scopes(call, resource, asked.wanted)
+    parts = [sifted(call, resource, "s")] if asked.named else scopes(call, resource, asked.wanted)
     found: list[Row] = []
     size, looked, after = asked.count + 1, 0, asked.after
     while True:
@@ -98,7 +98,8 @@ async def _total(call: Call, asked: Asked, resource: Resource, matches: int, mor
         return matches
     if not asked.total and resource.permit is not None:
         return None
-    seen = all_of([scope(call, resource, "s"), asked.condition])
+    own = sifted if asked.named else scope
+    seen = all_of([own(call, resource, "s"), asked.condition])
     if asked.total:
         return await _every(call, resource, seen)
     inner = f"SELECT 1 AS n FROM {resource.table_name} r WHERE {seen.sql} LIMIT {COUNT_FREELY + 1}"
@@ -164,7 +165,8 @@ async def _sources(call: Call, follow: Follow, rows: list[Row]) -> list[Row]:
     refers = f"{sql_of(column_of(follow.param))} IN ({marks})"
     if follow.param.within:
         refers = f"EXISTS (SELECT 1 FROM {follow.param.within} AND {refers})"
-    seen = all_of([Condition(refers, ids), scope(call, follow.source, "s")])
+    own = sifted if follow.param.within is None else scope
+    seen = all_of([Condition(refers, ids), own(call, follow.source, "s")])
     found = await select(follow.source, seen, f" ORDER BY r.id LIMIT {MAX_INCLUDED}")
     return await permitted(call, follow.source, found)
 

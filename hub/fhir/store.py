@@ -95,25 +95,27 @@ async def in_order(
 
 async def one(call: Call, resource: Resource, row_id: str, letter: str = "r") -> Row | None:
     """The current row, or None where the asker may not know of it. One query, and what the decision function asks."""
-    seen = scope(call, resource, letter, decided=True)
-    rows = await look_up(f"{resource.select()}r.id = {{}} AND {_sifted(seen)}", row_id, *seen.args)
+    seen = sifted(call, resource, letter)
+    rows = await look_up(f"{resource.select()}r.id = {{}} AND {seen.sql}", row_id, *seen.args)
     rows = await permitted(call, resource, rows)
     return rows[0] if rows else None
 
 
-def _sifted(seen: Condition) -> str:
-    """So written that it leads a database to no index: to walk through all that somebody may see, where the rows are
-    named by their ids, is what both may else think of.
+def sifted(call: Call, resource: Resource, letter: str) -> Condition:
+    """What the asker may see, of rows that something else leads to: their ids, their member, what they refer to. So
+    written that it leads a database to no index: to walk through all that somebody may see is what both may else think
+    of, in a State a hundred thousand rows for three.
     """
-    return f"CASE WHEN {seen.sql} THEN 1 ELSE 0 END = 1"
+    seen = scope(call, resource, letter, decided=True)
+    return Condition(f"CASE WHEN {seen.sql} THEN 1 ELSE 0 END = 1", seen.args)
 
 
 async def by_ids(call: Call, resource: Resource, ids: Iterable[str]) -> list[Row]:
     wanted = padded(ids)
     if not wanted:
         return []
-    seen = scope(call, resource, "r", decided=True)
-    sql = f"{resource.select()}r.id IN ({marks(wanted)}) AND {_sifted(seen)}"
+    seen = sifted(call, resource, "r")
+    sql = f"{resource.select()}r.id IN ({marks(wanted)}) AND {seen.sql}"
     return await permitted(call, resource, await look_up(sql, *wanted, *seen.args))
 
 

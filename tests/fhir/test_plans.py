@@ -92,6 +92,27 @@ async def test_tasks_of_several_statuses_are_merged_out_of_an_index_and_not_sort
     assert sum("task_owner_status" in step or "task_requester_status" in step for step in steps) == 6
 
 
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ("Task?focus=ServiceRequest/{}", "task_service_request"),
+        ("Task?patient=Patient/{}", "task_member"),
+        ("ServiceRequest?patient=Patient/{}", "service_request_member"),
+        ("Procedure?based-on=ServiceRequest/{}", "procedure_service_request"),
+        ("Consent?patient=Patient/{}", "consent_member"),
+    ],
+)
+async def test_what_is_named_is_looked_for_and_not_all_that_the_asker_may_see(
+    cast: Any, database: Engine, asked: list[Asked], query: str, index: str
+) -> None:
+    async with toy_hub(cast.poppy_system, RESOURCES) as toy:
+        assert (await toy.get(f"/fhir/{query.format(new_id())}&_count=20")).status_code == 200
+    table = {"Task": "task", "ServiceRequest": "service_request"}.get(query.partition("?")[0], query.partition("?")[0])
+    (sql, args), *_ = [one for one in asked if f" FROM {table.lower()} r " in one[0]]
+    steps = [row["detail"] for row in await database.fetch(f"EXPLAIN QUERY PLAN {sql}", args)]
+    assert f"SEARCH r USING INDEX {index} " in f"{steps[0]} ", steps
+
+
 async def test_a_walk_through_a_whole_table_is_noticed(cast: Any, database: Engine) -> None:
     assert await scans(database, "SELECT r.id FROM task r WHERE r.document = 'x'", []) == ["SCAN r"]
     assert await scans(database, "SELECT r.id FROM task r WHERE r.owner = 'x'", []) == []
