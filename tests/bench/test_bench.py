@@ -50,7 +50,7 @@ def test_the_bench_measures_a_row_on_both_databases_and_writes_the_table(tmp_pat
     assert "GET Task by id, SQLite" in done.stdout and '"row": "get-task"' in figures.read_text("utf-8")
 
 
-@pytest.mark.parametrize("mode", ["fast"])  # "full" too, once a whole State has been measured
+@pytest.mark.parametrize("mode", ["full", "fast"])
 def test_every_row_of_the_document_has_a_figure_and_a_target(mode: str) -> None:
     found = rows_of(DOCUMENT.read_text("utf-8"), mode)
     with_target = [cells for cells in found if cells[6] != "–"]
