@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from datetime import date
 from itertools import count as counting
@@ -23,7 +24,8 @@ from hub.referrals.rules import Service
 
 TARGET = Target(0.8, "×")
 TYPES = ("Patient", "Consent", "ServiceRequest", "Task")
-_numbers = counting(1)
+# Of made-up members, each new: a State that is kept has those of earlier runs.
+_numbers = counting(secrets.randbelow(9_900_000))
 
 
 def _documents(world: World, member: str, agreed: str, asked: str, number: int) -> dict[str, dict[str, Any]]:
