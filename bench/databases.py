@@ -63,6 +63,7 @@ class Databases:
         self._postgres: Postgres | None = None
         self._made: dict[tuple[str, Shape], Database] = {}
         self._copies: list[str] = []
+        self._models: dict[str, str] = {}
 
     async def get(self, kind: str, shape: Shape) -> Database:
         key = (kind, shape)
@@ -74,10 +75,19 @@ class Databases:
         """A migrated database with nothing in it, and its folder."""
         folder = self._folder / f"{kind}-{name}"
         folder.mkdir(parents=True, exist_ok=True)
-        url = f"sqlite:///{folder / 'hub.sqlite'}" if kind == "sqlite" else self._create(f"run_{name}")
-        async with opened(url):
-            await migrate()
-        return url, folder
+        model = await self._migrated(kind)
+        if kind == "sqlite":
+            return f"sqlite:///{shutil.copyfile(model, folder / 'hub.sqlite')}", folder
+        return self._create(f"run_{name}", template=model), folder
+
+    async def _migrated(self, kind: str) -> str:
+        """The file or the name of an empty database that is only ever copied: migrating each takes seconds."""
+        if kind not in self._models:
+            file, name = self._folder / "migrated.sqlite", "run_migrated"
+            async with opened(f"sqlite:///{file}" if kind == "sqlite" else self._create(name)):
+                await migrate()
+            self._models[kind] = str(file) if kind == "sqlite" else name
+        return self._models[kind]
 
     async def remove(self, kind: str, name: str) -> None:
         if kind == "sqlite":
@@ -111,6 +121,7 @@ class Databases:
         if not done.exists():
             shutil.rmtree(home, ignore_errors=True)
             home.mkdir(parents=True)
+            shutil.copyfile(await self._migrated("sqlite"), file)
             await _build(f"sqlite:///{file}", shape)
             done.touch()
         return file
@@ -120,7 +131,7 @@ class Databases:
         done = f"{name}_done"
         if not server.execute(f"SELECT 1 FROM pg_database WHERE datname = '{done}'"):
             server.drop_database(name)
-            await _build(server.create_database(name), shape)
+            await _build(server.create_database(name, template=await self._migrated("postgres")), shape)
             server.execute(f'ALTER DATABASE "{name}" RENAME TO "{done}"')  # at once or not at all
         return done
 
@@ -174,7 +185,6 @@ async def _build(url: str, shape: Shape) -> None:
     kind = url.partition(":")[0]
     click.echo(f"Building {shape.members:,} members and {shape.referrals:,} referrals ({kind}) …", err=True)
     async with opened(url) as engine:
-        await migrate()
         await build_state(
             engine,
             counties=shape.counties,

@@ -125,7 +125,7 @@ async def _once(text: bytes) -> AsyncIterator[bytes]:
 async def measure(bench: Bench) -> Sequence[Line]:
     count = bench.sizes.members
     lines: list[Line] = []
-    repeats = 1 if bench.sizes.mode == "tiny" else 2
+    repeats = 2 if bench.sizes.mode == "full" else 1  # getting ready takes longer than loading a few
     for kind in KINDS:
         ours: list[float] = []
         base: list[float] = []
