@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hub.db.engine import Engine, fetch
 from hub.duties import actions
 from hub.duties.queries import PAGE as PAGE_SIZE
 from hub.kernel.actor import HUB
@@ -34,6 +35,24 @@ async def test_the_liaison_sees_an_incoming_referral_on_top_with_its_reason_clau
     assert "Golden Poppy Health Plan sent it and waits for an answer" in text
     assert "Product default" in text and "(not verified)" in text
     assert "Due in 5 working days" in text and "Wednesday November 25, 2026" in text
+
+
+async def test_a_name_is_told_only_once_it_is_on_record(
+    cast: Any, web: Any, database: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await referral(cast)
+    marisol = await web.sign_in(cast.marisol)
+    listed = "SELECT COUNT(*) AS n FROM audit_entry WHERE action = 'members:member:list'"
+    assert "Rosa M." in await marisol.text("/")
+    assert [row["n"] for row in await fetch(listed)] == [1]
+
+    async def broken(*_: Any) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr("hub.audit.batching.add_entries", broken)
+    answer = await marisol.get("/")
+    assert answer.status_code >= 500 and "Rosa" not in answer.text
+    assert [row["n"] for row in await fetch(listed)] == [1]
 
 
 async def test_counts_are_links_to_the_same_filtered_list(cast: Any, web: Any) -> None:

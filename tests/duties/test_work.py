@@ -172,3 +172,23 @@ async def test_ten_thousand_rows_are_counted_whole_and_read_a_page_at_a_time(cas
     )
     work = await list_of(cast.marisol, offset=9_980)
     assert (work.counts[Group.TODAY], work.total, len(work.rows)) == (10_000, 10_000, 20)
+
+
+async def test_the_pages_of_several_partners_follow_one_another_in_one_order(cast: Any) -> None:
+    """Whether a row is found in the order of an index or sorted, it stands where it stands in the whole list."""
+    for n in range(12):
+        rule = "referral-answer" if n % 3 else "referral-progress"
+        to = "laurel" if n % 2 else "poppy"
+        for days in (-1 - n % 4, n % 2, 9 + n % 5):
+            await owes(cast, f"{n} {days}", TODAY + timedelta(days=days), rule=rule, to=to)
+        await owes(cast, f"theirs {n}", TODAY, rule=rule, by=to, to="alameda", position="mcp_ihss_liaison")
+    seats = await Appointment.select().where(Appointment.person == cast.marisol.id)
+    await Appointment.insert(Appointment(**{**seats[0], "id": new_id(), "counterpart": cast.laurel}))
+    whole = await list_of(cast.marisol, limit=100)
+    ids = [row.id for row in whole.rows]
+    pages = [row.id for at in range(0, 48, 5) for row in (await list_of(cast.marisol, offset=at, limit=5)).rows]
+    assert len(ids) == len(set(ids)) == 48 and pages == ids
+    in_groups = {part.group: [row.id for row in part.rows] for part in whole.groups}
+    for group in Group:
+        first = (await list_of(cast.marisol, show=group, limit=4)).rows
+        assert [row.id for row in first] == in_groups.get(group, [])[:4]

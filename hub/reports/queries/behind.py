@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from hub.db.engine import fetch
+from hub.db.engine import fetch, is_sqlite
 from hub.directory.queries import OrganizationRow
 from hub.kernel import clock
 from hub.reports.queries.counts import (
@@ -39,7 +39,9 @@ from hub.reports.rules import (
     select,
 )
 
-_TASK = "SELECT t.id, t.member, t.service, t.requester, t.owner, t.closure_reason, t.loop_closed_on FROM task t"
+_TASK = (
+    "SELECT t.id, t.member, t.service, t.requester, t.owner, t.closure_reason, t.loop_closed_on, t.sent_on FROM task t"
+)
 
 
 async def referral_rows(
@@ -93,16 +95,23 @@ async def _answers(tasks: Sequence[str], period: Period) -> tuple[dict[str, date
 _AT_ONCE = 500  # ids in one statement
 
 
+def _found_by(index: str) -> str:
+    """SQLite, which knows nothing of how many there are, would take an index of all that an organization voided."""
+    return f" INDEXED BY {index}" if is_sqlite() else ""
+
+
 async def voided(own: OrganizationRow, others: Sequence[str], period: Period) -> dict[str, list[ReferralRow]]:
     """Referrals that were entered in error, of the quarter: by partner, oldest first."""
     tasks: list[dict[str, Any]] = []
     for own_side, other_side in SIDES if others else ():
         sql, values = between(own.id, own_side, other_side, others)
         start = period.quarter.start
-        tasks += await fetch(
-            f"{_TASK} WHERE {sql} AND t.status = 'entered-in-error' AND t.sent_on <= {{}}"
-            " AND (t.ended_on >= {} OR t.loop_closed_on >= {}) ORDER BY t.sent_on, t.id",
-            *values, period.as_of, start, start,
+        void = f"WHERE {sql} AND t.status = 'entered-in-error' AND t.sent_on <= {{}}"
+        tasks += await fetch(  # two ranges of two indexes, instead of all that ever was entered in error
+            f"{_TASK}{_found_by('task_void')} {void} AND t.ended_on >= {{}}"
+            f" UNION ALL {_TASK}{_found_by('task_loop_closed')} {void} AND t.loop_closed_on >= {{}}"
+            " AND (t.ended_on IS NULL OR t.ended_on < {}) ORDER BY sent_on, id",
+            *values, period.as_of, start, *values, period.as_of, start, start,
         )  # fmt: skip
     found: dict[str, list[ReferralRow]] = defaultdict(list)
     for at in range(0, len(tasks), _AT_ONCE):

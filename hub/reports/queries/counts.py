@@ -148,9 +148,9 @@ async def _count_side(
     own_side, other_side = sides
     reading = _Reading(counts, direction_of(own, own_side), other_side, period)
     side = both(between(own.id, own_side, other_side, others), sent_by(period))
-    await reading.pass_over(both(side, still_open()), ("sent", "accepted", "unanswered", "in-work", "late"))
-    await reading.pass_over(both(side, ended_after(period)), ("sent", "accepted", "unanswered", "in-work"))
-    await reading.pass_over(both(side, within("t.ended_on", period)), ("sent", "accepted"), ended=True)
+    await reading.pass_over(both(side, still_open()), ("sent", "unanswered", "in-work", "late"))
+    await reading.pass_over(both(side, ended_after(period)), ("sent", "unanswered", "in-work"))
+    await reading.pass_over(both(side, within("t.ended_on", period)), ("sent",), ended=True)
     await reading.count(both(side, ended_after(period)), "late")
     await reading.count(both(side, within("t.loop_closed_on", period)), "loop-closed")
     await _find_escalated(escalated, own, owed, period)
@@ -172,7 +172,9 @@ class _Reading:
             self.counts.figures[row["other"]][self.way][figure] += row["n"]
 
     async def pass_over(self, where: Condition, figures: Sequence[str], *, ended: bool = False) -> None:
-        """One pass over a range of tasks. Days and reasons come as one text, which is less than a row for each."""
+        """One pass over a range of tasks. Days and reasons come as one text, which is less than a row for each; by its
+        days is counted what was accepted.
+        """
         known = conditions(self.period)
         columns = {name: name.replace("-", "_") for name in figures}
         sums = ", ".join(f"SUM(CASE WHEN {known[name][0]} THEN 1 ELSE 0 END) AS {to}" for name, to in columns.items())
@@ -189,25 +191,25 @@ class _Reading:
             *values,
             *where[1],
         )
-        for row in rows:
-            for name, column in columns.items():
-                self.counts.figures[row["other"]][self.way][name] += row[column] or 0
-            for text, number in Counter((row["answers"] or "").split()).items():
-                self.counts.answered[row["other"]][self.way][int(text)] += number
-            for text, number in Counter((row.get("ends") or "").split()).items():
-                self._end(row["other"], text, number)
-
-    def _end(self, partner: str, text: str, number: int) -> None:
         counts, way = self.counts, self.way
-        status, reason, after = text.split("|")
-        days = int(after)
-        if status == "rejected":
-            counts.figures[partner][way]["rejected"] += number
-            counts.answered[partner][way][days] += number
-        else:
-            counts.figures[partner][way]["closed"] += number
-            counts.reasons[partner][way][reason] += number
-            counts.closed[partner][way][days] += number
+        for row in rows:
+            other = row["other"]
+            numbers, answered = counts.figures[other][way], counts.answered[other][way]
+            for name, column in columns.items():
+                numbers[name] += row[column] or 0
+            for text, number in Counter((row["answers"] or "").split()).items():
+                numbers["accepted"] += number
+                answered[int(text)] += number
+            reasons, closed = counts.reasons[other][way], counts.closed[other][way]
+            for text, number in Counter((row.get("ends") or "").split()).items():
+                status, reason, after = text.split("|")
+                if status == "rejected":
+                    numbers["rejected"] += number
+                    answered[int(after)] += number
+                else:
+                    numbers["closed"] += number
+                    reasons[reason] += number
+                    closed[int(after)] += number
 
 
 def owed_between(own: str, others: Sequence[str]) -> tuple[tuple[str, Condition], tuple[str, Condition]]:
@@ -275,14 +277,16 @@ async def _count_duties(counts: Counts, own: OrganizationRow, owed: tuple[str, C
     other, whose = owed
     owner = own.kind if other == "counterpart" else ("plan" if own.kind == "county" else "county")
     sql, args = both(whose, due_in(period))
+    # When the quarter is over, so is every date in it.
+    pending, ends = (
+        ("0", []) if last >= period.quarter.end else (f"COUNT(CASE WHEN {_PENDING} THEN 1 END)", [end, last])
+    )
     rows = await fetch(
         f"SELECT d.{other} AS other, d.state, COUNT(*) AS n,"
-        f" SUM(CASE WHEN d.settled_on <= {{}} THEN 1 ELSE 0 END) AS settled,"
-        f" SUM(CASE WHEN {_PENDING} THEN 1 ELSE 0 END) AS pending"
+        f" COUNT(CASE WHEN d.settled_on <= {{}} THEN 1 END) AS settled, {pending} AS pending"
         f" FROM duty d WHERE {sql} AND d.state IN ({_STATES}) GROUP BY d.{other}, d.state",
         end,
-        end,
-        last,
+        *ends,
         *args,
     )
     for row in rows:
