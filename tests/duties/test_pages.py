@@ -49,7 +49,7 @@ async def test_a_name_is_told_only_once_it_is_on_record(
     async def broken(*_: Any) -> None:
         raise OSError("the disk is full")
 
-    monkeypatch.setattr("hub.audit.batching.add_entries", broken)
+    monkeypatch.setattr("hub.audit.batching._add_prompt", broken)
     answer = await marisol.get("/")
     assert answer.status_code >= 500 and "Rosa" not in answer.text
     assert [row["n"] for row in await fetch(listed)] == [1]
