@@ -137,6 +137,7 @@ async def member(
         "cin": cin,
         "given": given,
         "family": family,
+        "given_key": given.casefold(),
         "family_key": family.casefold(),
         "birth_date": born,
         "case_number": case_number,

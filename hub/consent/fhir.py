@@ -13,7 +13,7 @@ from hub.fhir.description import Date, Document, Reference, Resource, Row, Strin
 from hub.kernel.actor import Actor
 from hub.members import actions as members
 from hub.members import document as patient
-from hub.members.rules import CIN_SYSTEM, IDENTIFIER_TYPES, normal_cin
+from hub.members.rules import CIN_SYSTEM, IDENTIFIER_TYPES, name_key, normal_cin
 from hub.members.tables import Member
 
 
@@ -66,10 +66,10 @@ PATIENT = Resource(
     profiles=("http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient",),
     search=(
         Token("identifier", column="cin", values=_cin, documentation="The CIN."),
-        String("name", columns=("family", "given")),
-        String("family"),
-        String("given"),
-        Date("birthdate", column="birth_date"),
+        String("name", columns=("family", "given"), folded=name_key),
+        String("family", folded=name_key),
+        String("given", folded=name_key),
+        Date("birthdate", column="birth_date", in_order=True),
     ),
     member="id",
     parties=("source",),
@@ -89,7 +89,7 @@ CONSENT = Resource(
     search=(
         Token("status"),
         Reference("patient", "Patient", column="member", include=True),
-        Date("date", column="given_on"),
+        Date("date", column="given_on", in_order=True),
     ),
     member="member",
     parties=("recorder",),

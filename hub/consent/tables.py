@@ -14,7 +14,7 @@ class Consent(DocumentMixin, Table, tablename="consent"):
     """A member's consent. FHIR Consent. `status` is FHIR's: draft, active, rejected, inactive, entered-in-error."""
 
     member = link(Member)
-    status = code(index=True)
+    status = code()
     recorder = link(Organization)  # who recorded it
     given_on = day()
     from_date = day()

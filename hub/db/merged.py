@@ -16,14 +16,14 @@ in a State a hundred thousand rows, where a page needs the first twenty of an in
 """
 
 
-def merged(parts: Sequence[str], order: str, whole: str, limit: int, skip: int = 0) -> str:
-    """One SELECT over all `parts`: SELECTs of the same columns, no row in two of them. `order`: as each part says it;
-    `whole`: the same by the names of the columns.
+def merged(parts: Sequence[tuple[str, str]], whole: str, limit: int, skip: int = 0) -> str:
+    """One SELECT over all `parts`: SELECTs of the same columns, no row in two of them, each with the order as it says
+    it itself. `whole`: the same by the names of the columns.
     """
     page = f"LIMIT {limit} OFFSET {skip}" if skip else f"LIMIT {limit}"
     if len(parts) == 1:
-        return f"{parts[0]} ORDER BY {order} {page}"
+        return f"{parts[0][0]} ORDER BY {parts[0][1]} {page}"
     if is_sqlite():  # merges them by itself
-        return f"{' UNION ALL '.join(parts)} ORDER BY {whole} {page}"
-    cut = [f"({part} ORDER BY {order} LIMIT {limit + skip})" for part in parts]
+        return f"{' UNION ALL '.join([part for part, _ in parts])} ORDER BY {whole} {page}"
+    cut = [f"({part} ORDER BY {order} LIMIT {limit + skip})" for part, order in parts]
     return f"{' UNION ALL '.join(cut)} ORDER BY {whole} {page}"

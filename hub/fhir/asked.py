@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ _ONE = ("identifier", "_id")  # of another resource: it is one
 _OWN = ("patient", "subject")  # whose column each has, with an index
 _MOST_VALUES = 8  # that are looked for one by one
 _IGNORED = ("_format", "_pretty")
+_PLACE = "place"  # where rows of several ranges stand in their order
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +36,21 @@ class SortKey:
     descending: bool
     kind: str  # text | instant | day
     name: str
+    nulls: bool = False  # whether there may be rows without it
 
     @property
-    def sql(self) -> str:
-        return f"r.{self.column}"
-
-    def order(self, alias: str = "") -> str:
+    def order(self) -> str:
         # An index serves the order only where nothing is said of nulls.
-        nulls = "" if self.name in _NEVER_NULL else " NULLS LAST"
-        return f"{alias}{self.column} {'DESC' if self.descending else 'ASC'}{nulls}"
+        return f"{self.column} {'DESC' if self.descending else 'ASC'}{' NULLS LAST' if self.nulls else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a page. `selected` and `order`: its columns of the order, as it says them itself."""
+
+    condition: Condition
+    selected: tuple[str, ...]
+    order: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,15 @@ class Follow:
     param: Reference
     target: str
     iterate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """A filter whose index leads to the rows, and the order in which it has them."""
+
+    condition: Condition
+    key: SortKey
+    rank: int
 
 
 @dataclass(slots=True)
@@ -68,9 +84,10 @@ class Asked:
     count: int = DEFAULT_COUNT
     total: str = ""
     counts_only: bool = False
-    after: Condition | None = None
+    after: list[Any] | None = None
     wanted: dict[str, frozenset[str]] = field(default_factory=dict)  # columns of references, and the ids they may hold
     each: Condition | None = None  # the one that is looked for value by value
+    lead: Lead | None = None  # to the rows, and the order in which they come
     pinned: bool = False  # to few rows
     named: bool = False  # by a column of theirs: an index of their own leads to them
     sifted: bool = False  # by what may let few of many rows through
@@ -79,14 +96,39 @@ class Asked:
     def condition(self) -> Condition:
         return all_of(self.conditions)
 
-    def over(self, ways: Sequence[Condition], after: Condition | None) -> list[Condition]:
-        """The conditions of each part of a page, so that each part is a range of an index: a status of one side's."""
-        shared = [one for one in self.conditions if one is not self.each] + ([after] if after else [])
+    def over(self, ways: Sequence[Condition], after: Sequence[Any] | None) -> list[Part]:
+        """The parts of a page, so that each is a range of an index: a status of one side's, names with a beginning."""
+        split = self.lead.condition if self.lead else self.each
+        shared = [one for one in self.conditions if one is not split]
         return [
-            all_of([way, *([value] if value else []), *shared])
+            part
             for way in ways
-            for value in (self.each.each if self.each else (None,))
+            for value in (split.each if split else (None,))
+            for part in self._ranges([way, *([value] if value else []), *shared], value.place if value else "", after)
         ]
+
+    def _ranges(self, conditions: list[Condition], place: str, after: Sequence[Any] | None) -> Iterator[Part]:
+        first = self.sort[0]
+        keys = [replace(first, column=place), *self.sort[1:]] if place and first.column == _PLACE else self.sort
+        columns = tuple(
+            [f"{own.column} AS {_PLACE}" if own is not key else key.column for own, key in zip(keys, self.sort, strict=True)]
+        )
+        if not first.nulls:
+            later = [behind(keys, after)] if after is not None else []
+            yield Part(all_of([*conditions, *later]), columns, _order(keys))
+            return
+        # Those with a value and those without are two ranges of the index, on either database.
+        known = [replace(first, nulls=False), *self.sort[1:]]
+        if after is None or after[0] is not None:
+            later = [behind(known, after)] if after is not None else []
+            yield Part(all_of([*conditions, Condition(f"r.{first.column} IS NOT NULL"), *later]), columns, _order(known))
+        later = [behind(keys[1:], after[1:])] if after is not None and after[0] is None else []
+        yield Part(all_of([*conditions, Condition(f"r.{first.column} IS NULL"), *later]), columns, _order(known))
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the rows come by another index than that of their change."""
+        return self.lead is not None or self.sort[0].name not in _NEVER_NULL
 
     @property
     def few(self) -> bool:
@@ -171,6 +213,24 @@ def _note(asked: Asked, param: Param, modifier: str, found: Condition) -> None:
             asked.each = found
     elif param.name != "_lastUpdated":
         asked.sifted = True
+        lead = _leading(asked.resource, param, found)
+        if lead is not None and (asked.lead is None or lead.rank < asked.lead.rank):
+            asked.lead = lead
+
+
+def _leading(resource: Resource, param: Param, found: Condition) -> Lead | None:
+    """A range that an index serves. One day is narrower than the beginning of a name, that than a span of time."""
+    if not isinstance(param, Date | String) or not found.each:
+        return None
+    if isinstance(param, String):
+        rank, kind = 1, "text"
+    elif param.in_order:
+        rank = 0 if all(one.sql == f"r.{one.place} = {{}}" for one in found.each) else 2
+        kind = "day" if is_day(resource, param) else "instant"
+    else:
+        return None
+    places = {one.place for one in found.each}
+    return Lead(found, SortKey(places.pop() if len(places) == 1 else _PLACE, False, kind, param.name), rank)
 
 
 def _chained(call: Call, resource: Resource, name: str, value: str) -> Condition | None:
@@ -285,16 +345,34 @@ def _sort_key(resource: Resource, text: str) -> SortKey:
     kind = "text"
     if isinstance(param, Date):
         kind = "day" if is_day(resource, param) else "instant"
-    return SortKey(column_of(param), text.startswith("-"), kind, param.name)
+    column = column_of(param)
+    return SortKey(column, text.startswith("-"), kind, param.name, _may_be_null(resource, column))
+
+
+def _may_be_null(resource: Resource, column: str) -> bool:
+    try:
+        return bool(resource.table._meta.get_column_by_name(column)._meta.null)
+    except ValueError:
+        return True
 
 
 def _complete_sort(asked: Asked) -> None:
-    """Ends with the id, so that each row has its place. Without a wish: the order of change, so that who pages through
-    while others write misses nothing."""
-    if not asked.sort:
+    """Ends with the id, so that each row has its place. Without a wish: the order of what leads to the rows; where
+    nothing does, or where it is asked for what has changed, the order of change, so that who pages through while
+    others write misses nothing.
+    """
+    if asked.sort or asked.named or asked.pinned or any(name == "_lastUpdated" for name, _ in asked.applied):
+        asked.lead = None
+    if asked.lead is not None:
+        asked.sort = [asked.lead.key]
+    elif not asked.sort:
         asked.sort = [_sort_key(asked.resource, "_lastUpdated")]
     if all(key.name != "_id" for key in asked.sort):
         asked.sort.append(SortKey("id", asked.sort[-1].descending, "text", "_id"))
+
+
+def _order(keys: Sequence[SortKey]) -> str:
+    return ", ".join(f"r.{key.order}" for key in keys)
 
 
 def cursor_of(values: Sequence[Any]) -> str:
@@ -302,33 +380,33 @@ def cursor_of(values: Sequence[Any]) -> str:
     return base64.urlsafe_b64encode(encode(texts).encode()).decode().rstrip("=")
 
 
-def _after(asked: Asked, cursor: str) -> Condition:
+def _after(asked: Asked, cursor: str) -> list[Any]:
     try:
         texts = decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not isinstance(texts, list) or len(texts) != len(asked.sort):
             raise ValueError
-        values = [_typed(key, text) for key, text in zip(asked.sort, texts, strict=True)]
+        return [_typed(key, text) for key, text in zip(asked.sort, texts, strict=True)]
     except (ValueError, TypeError, binascii.Error):
         raise refuse(CURSOR, "is not from a link that the hub gave for this search.") from None
-    return behind(asked.sort, values)
 
 
 def behind(keys: Sequence[SortKey], values: Sequence[Any]) -> Condition:
     """What comes after a place in the order, as a comparison that an index can serve."""
-    steady = all(key.name in _NEVER_NULL for key in keys)
-    if steady and len({key.descending for key in keys}) == 1:
-        columns, marks = ", ".join(key.sql for key in keys), ", ".join(["{}"] * len(values))
+    if not any(key.nulls for key in keys) and len({key.descending for key in keys}) == 1:
+        columns, marks = ", ".join(f"r.{key.column}" for key in keys), ", ".join(["{}"] * len(values))
         return Condition(f"({columns}) {'<' if keys[0].descending else '>'} ({marks})", tuple(values))
     alternatives: list[Condition] = []
     same: list[Condition] = []
     for key, value in zip(keys, values, strict=True):
         if value is not None:
             sign = "<" if key.descending else ">"
-            later = Condition(f"{key.sql} {sign} {{}}", (value,))
-            if key.name not in _NEVER_NULL:
-                later = any_of([later, Condition(f"{key.sql} IS NULL")])
+            later = Condition(f"r.{key.column} {sign} {{}}", (value,))
+            if key.nulls:
+                later = any_of([later, Condition(f"r.{key.column} IS NULL")])
             alternatives.append(all_of([*same, later]))
-        same.append(Condition(f"{key.sql} IS NULL") if value is None else Condition(f"{key.sql} = {{}}", (value,)))
+        same.append(
+            Condition(f"r.{key.column} IS NULL") if value is None else Condition(f"r.{key.column} = {{}}", (value,))
+        )
     return any_of(alternatives)
 
 

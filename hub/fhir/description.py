@@ -151,6 +151,7 @@ class Date:
     column: str = ""
     day: bool | None = None  # None: the table's column says whether it is a Date; give it for an expression
     within: str | None = None
+    in_order: bool = False  # an index begins with this, after the way if there are ways, and ends with the id
     documentation: str = ""
     type = "date"
     include = False
@@ -158,12 +159,17 @@ class Date:
 
 @dataclass(frozen=True, slots=True)
 class String:
-    """A text that begins with the value, whatever the case; `:exact`, `:contains`. Any of `columns` may match."""
+    """A text that begins with the value, whatever the case; `:exact`, `:contains`. Any of `columns` may match.
+
+    `folded`: how a text is made the key that the table keeps of it in `<column>_key`; an index begins with each key,
+    and ends with the id.
+    """
 
     name: str
     column: str = ""
     columns: tuple[str, ...] = ()
     within: str | None = None
+    folded: Callable[[str], str] | None = None
     documentation: str = ""
     type = "string"
     include = False

@@ -6,7 +6,7 @@ A value never becomes part of the SQL; columns come from the descriptions alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +21,8 @@ from hub.kernel import clock
 from hub.kernel.errors import BadRequest, Issue
 
 MAX_ALTERNATIVES = 500
+MAX_RANGES = 8  # that are walked one by one
+_LAST_SIGN = "\U0010ffff"
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 _PREFIX = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?(.*)", re.DOTALL)
 _TYPED = re.compile(r"([A-Za-z]+)/([A-Za-z0-9\-.]{1,64})")
@@ -34,6 +36,7 @@ class Condition(msgspec.Struct, frozen=True):
     sql: str
     args: tuple[Any, ...] = ()
     each: tuple[Condition, ...] = ()  # of several values: a condition for each, no row under two of them
+    place: str = ""  # of one value: the column of which it is a range
 
 
 NEVER = Condition("1 = 0")
@@ -215,14 +218,41 @@ def _string(param: String, modifier: str, alternatives: list[str]) -> Condition:
     for alternative in alternatives:
         value = unescape(alternative)
         for column in _columns(param):
-            if modifier == "exact":
+            if param.folded is not None:
+                found.append(_folded(column, param.folded, modifier, value))
+            elif modifier == "exact":
                 found.append(Condition(f"{column} = {{}}", (value,)))
-                continue
-            pattern = re.sub(r"([!%_])", r"!\1", value.lower()) + "%"
-            if modifier == "contains":
-                pattern = "%" + pattern
-            found.append(Condition(f"lower({column}) LIKE {{}} ESCAPE '!'", (pattern,)))
-    return _within(param, any_of(found))
+            else:
+                start = "%" if modifier == "contains" else ""
+                found.append(Condition(f"lower({column}) LIKE {{}} ESCAPE '!'", (f"{start}{_literal(value.lower())}%",)))
+    return _within(param, _ranges(found))
+
+
+def _literal(text: str) -> str:
+    return re.sub(r"([!%_])", r"!\1", text)
+
+
+def _folded(column: str, fold: Callable[[str], str], modifier: str, value: str) -> Condition:
+    """A text by its key, as a range: an index serves it, and in its order."""
+    key, folded = f"{column}_key", fold(value)
+    if modifier == "contains":
+        return Condition(f"{key} LIKE {{}} ESCAPE '!'", (f"%{_literal(folded)}%",))
+    if modifier == "exact":
+        return Condition(f"{key} = {{}} AND {column} = {{}}", (folded, value), place=key)
+    return Condition(f"{key} >= {{}} AND {key} < {{}}", (folded, folded + _LAST_SIGN), place=key)
+
+
+def _ranges(found: list[Condition]) -> Condition:
+    """Any of these; if all are ranges, each without what an earlier one has, to be walked one by one."""
+    some = any_of(found)
+    if not all(one.place for one in found) or len(found) > MAX_RANGES:
+        return Condition(some.sql, some.args)
+    each = []
+    for number, one in enumerate(found):
+        before = [Condition(f"NOT ({other.sql})", other.args) for other in found[:number]]
+        alone = all_of([one, *before])
+        each.append(Condition(alone.sql, alone.args, place=one.place.removeprefix("r.")))
+    return Condition(some.sql, some.args, tuple(each))
 
 
 def _date(resource: Resource, param: Date, modifier: str, alternatives: list[str]) -> Condition:
@@ -238,10 +268,11 @@ def _date(resource: Resource, param: Date, modifier: str, alternatives: list[str
             if prefix == "ap":
                 prefix, slack = "eq", max(timedelta(days=1), abs(clock.now() - low) / 10)
                 low, high = low - slack, high + slack
-            found.append(_by_day(column, prefix, low, high) if by_day else _by_instant(column, prefix, low, high))
+            one = _by_day(column, prefix, low, high) if by_day else _by_instant(column, prefix, low, high)
+            found.append(one if prefix == "ne" else Condition(one.sql, one.args, place=column))
         except (ValueError, OverflowError):
             raise refuse(param.name, "is not a date such as 2026-11-18 or ge2026-11-18T10:00:00Z.") from None
-    return _within(param, any_of(found))
+    return _within(param, _ranges(found))
 
 
 def is_day(resource: Resource, param: Date) -> bool:
@@ -266,6 +297,8 @@ def _by_instant(column: str, prefix: str, low: datetime, high: datetime) -> Cond
 
 def _by_day(column: str, prefix: str, low: datetime, high: datetime) -> Condition:
     first, last = clock.legal_date(low), clock.legal_date(high - timedelta(microseconds=1))
+    if prefix == "eq" and first == last:
+        return Condition(f"{column} = {{}}", (first,))
     if prefix in ("eq", "ne"):
         within = Condition(f"{column} >= {{}} AND {column} <= {{}}", (first, last))
         return within if prefix == "eq" else Condition(f"({column} < {{}} OR {column} > {{}})", (first, last))

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from hub.db.documents import instant_text
 from hub.db.engine import fetch, fetch_value
-from hub.fhir.asked import CURSOR, Asked, Follow, behind, cursor_of, read
+from hub.fhir.asked import CURSOR, Asked, Follow, cursor_of, read
 from hub.fhir.description import Resource, Row
 from hub.fhir.outcome import issue_of, outcome
 from hub.fhir.query import Condition, all_of, column_of, refuse, sql_of
@@ -59,7 +59,8 @@ async def _page(call: Call, asked: Asked, resource: Resource) -> tuple[list[Row]
 
     The page is filled, so that neither its length nor its link tells of rows that are withheld.
     """
-    parts = [sifted(call, resource, "s")] if asked.named else scopes(call, resource, asked.wanted)
+    by_index = asked.named or (resource.ways is None and asked.ordered)
+    parts = [sifted(call, resource, "s")] if by_index else scopes(call, resource, asked.wanted)
     found: list[Row] = []
     size, looked, after = asked.count + 1, 0, asked.after
     while True:
@@ -71,7 +72,7 @@ async def _page(call: Call, asked: Asked, resource: Resource) -> tuple[list[Row]
             return found[: asked.count], len(found) > asked.count
         if looked > MAX_LOOKED_AT:
             raise refuse("_count", "the search meets too much that may not be told; narrow it.", "too-costly")
-        size, after = max(size, FILL), behind(asked.sort, last)
+        size, after = max(size, FILL), last
 
 
 def _place(asked: Asked, row: Row) -> list[object]:

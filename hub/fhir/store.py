@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from hub.db.engine import fetch, look_up
 from hub.db.lists import marks, padded
 from hub.db.merged import merged
-from hub.fhir.asked import SortKey, conditions
+from hub.fhir.asked import Part, SortKey, conditions
 from hub.fhir.description import Resource, Row, all_ways
 from hub.fhir.query import Condition, all_of, any_of
 from hub.fhir.scopes import granted
@@ -82,14 +82,14 @@ async def select(resource: Resource, condition: Condition, tail: str = "", *, fe
 
 
 async def in_order(
-    resource: Resource, parts: Sequence[Condition], keys: Sequence[SortKey], limit: int, *, few: bool
+    resource: Resource, parts: Sequence[Part], keys: Sequence[SortKey], limit: int, *, few: bool
 ) -> list[Row]:
     """The first rows in an order, out of those that any of the parts finds, with its columns."""
     if not parts:
         return []
-    selected, args = resource.select(tuple(key.column for key in keys)), [arg for part in parts for arg in part.args]
-    order, whole = ", ".join(key.order("r.") for key in keys), ", ".join(key.order() for key in keys)
-    sql = merged([f"{selected}{part.sql}" for part in parts], order, whole, limit)
+    args = [arg for part in parts for arg in part.condition.args]
+    selects = [(f"{resource.select(part.selected)}{part.condition.sql}", part.order) for part in parts]
+    sql = merged(selects, ", ".join(key.order for key in keys), limit)
     return await (look_up if few else fetch)(sql, *args)
 
 

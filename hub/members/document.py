@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from hub.kernel.errors import Issue
-from hub.members.rules import CIN_SYSTEM, IDENTIFIER_TYPES, MEDICAID_NUMBER, fold, normal_cin
+from hub.members.rules import CIN_SYSTEM, IDENTIFIER_TYPES, MEDICAID_NUMBER, name_key, normal_cin
 
 
 def _is_cin(identifier: Mapping[str, Any]) -> bool:
@@ -63,7 +63,8 @@ def project(document: Mapping[str, Any]) -> dict[str, Any]:
         "cin": cin_of(document),
         "given": given,
         "family": family,
-        "family_key": fold(family)[:128],
+        "given_key": name_key(given),
+        "family_key": name_key(family),
         "birth_date": date.fromisoformat(str(document["birthDate"])),
     }
 

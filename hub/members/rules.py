@@ -29,6 +29,11 @@ def masked_cin(cin: str) -> str:
     return f"…{cin[-4:]}"
 
 
+def name_key(name: str) -> str:
+    """What a member's name is found by: folded, and short enough for an index."""
+    return fold(name)[:128]
+
+
 def fold(name: str) -> str:
     """For comparing names: without case and surrounding space."""
     return " ".join(name.casefold().split())

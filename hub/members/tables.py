@@ -15,7 +15,8 @@ class Member(DocumentMixin, Table, tablename="member"):
     cin = code(unique=True)  # 9 characters, upper case
     given = text()
     family = text()
-    family_key = code(index=True)  # folded for search
+    given_key = code()  # folded for search
+    family_key = code()
     birth_date = day()
     case_number = code_or_none(index=True)
 

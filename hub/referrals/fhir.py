@@ -127,7 +127,7 @@ SERVICE_REQUEST = Resource(
         _patient(),
         Reference("requester", "Organization", include=True),
         Reference("performer", "Organization", include=True),
-        Date("authored", column="authored_at"),
+        Date("authored", column="authored_at", in_order=True),
         Reference(
             "supporting-info",
             "Consent",
@@ -166,7 +166,7 @@ TASK = Resource(
         Reference(
             "output", "Procedure", column="o.procedure", within="task_output o WHERE o.task = r.id", include=True
         ),
-        Date("authored-on", column="authored_at"),
+        Date("authored-on", column="authored_at", in_order=True),
     ),
     member="member",
     parties=("requester", "owner"),
@@ -192,7 +192,7 @@ PROCEDURE = Resource(
         _patient(),
         Reference("based-on", "ServiceRequest", column="service_request", include=True),
         Reference("performer", "Organization", include=True),
-        Date("date", column="performed_on"),
+        Date("date", column="performed_on", in_order=True),
     ),
     member="member",
     parties=("performer",),

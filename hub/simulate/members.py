@@ -12,7 +12,7 @@ from typing import NamedTuple
 from hub.consent.document import consent, with_status
 from hub.demo.names import LIKELY, ORIGINS, STREETS
 from hub.members.document import patient
-from hub.members.rules import CLAIMED, fold
+from hub.members.rules import CLAIMED, name_key
 from hub.simulate.rows import Rows
 from hub.simulate.rules import Moment, ids, mix, more_of, slots, stream
 from hub.simulate.templates import Gaps, Template, gap
@@ -174,7 +174,7 @@ class Members:
         on = self.recorded_on(index)
         begins, at_fhir, at = days.stamp(on, (h >> 48) % 25_000, h >> 34 & 511)
         row_id = self._id(begins, index)
-        given, family, key, language, given_json = self._names[h >> 16 & 0x3FFF]
+        given, family, given_key, key, language, given_json = self._names[h >> 16 & 0x3FFF]
         born = self._births[self._ages[a & 0xFF] + (a >> 8) % 3_000]
         cin = f"0{(index * 7_368_787 + 4_157_563) % 10_000_000:07d}{'ACDEFGHM'[b & 7]}"
         address = f"{10 + (b >> 3) % 9_890}{_STREETS[b >> 17 & 15]}{where}"
@@ -187,7 +187,7 @@ class Members:
             source, case = county, f"{(index * 3_141_593 + 2_718_281) % 10_000_000:07d}"
         else:
             source, case = plan, None
-        rows["member"].append((row_id, 1, at, source, text, cin, given, family, key, born, case))
+        rows["member"].append((row_id, 1, at, source, text, cin, given, family, given_key, key, born, case))
         rows["resource_version"].append(
             (self._version_id(begins, index), "Patient", row_id, 1, "POST", at, source, text)
         )
@@ -285,10 +285,10 @@ def _patient(phone: bool) -> Template:
     return Template(document, 1, names, gaps)
 
 
-def _names() -> list[tuple[str, str, str, str, str]]:
-    """Given and family name, its key for searches, the language, and the given names as JSON has them."""
+def _names() -> list[tuple[str, str, str, str, str, str]]:
+    """Given and family name, their keys for searches, the language, and the given names as JSON has them."""
     origins, found = slots(LIKELY, 10), []
-    known: dict[tuple[str, str], tuple[str, str, str, str, str]] = {}
+    known: dict[tuple[str, str], tuple[str, str, str, str, str, str]] = {}
     for place in range(1 << 14):
         language, given, family = ORIGINS[origins[place & 1023]]
         h = mix(place, 58)
@@ -296,7 +296,7 @@ def _names() -> list[tuple[str, str, str, str, str]]:
         last = _drawn(family, h >> 20)
         if language == "Spanish" and h >> 40 & 1 and (other := _drawn(family, h >> 45)) != last:
             last = f"{last} {other}"  # of father and mother
-        told = (chosen, last, fold(last)[:128], language, chosen.replace(" ", '","'))
+        told = (chosen, last, name_key(chosen), name_key(last), language, chosen.replace(" ", '","'))
         found.append(known.setdefault((chosen, last), told))
     return found
 

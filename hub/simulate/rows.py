@@ -57,7 +57,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "duty_event": (
         "id", "duty", "event", "actor_id", "actor_name", "effective_date", "recorded_at", "note", "version",
     ),
-    "member": (*_DOCUMENT, "cin", "given", "family", "family_key", "birth_date", "case_number"),
+    "member": (*_DOCUMENT, "cin", "given", "family", "given_key", "family_key", "birth_date", "case_number"),
     "member_organization": ("id", "member", "organization", "relation", "from_date", "until_date"),
     "consent": (*_DOCUMENT, "member", "status", "recorder", "given_on", "from_date", "until_date", "revoked_at"),
     "consent_party": ("id", "consent", "organization"),

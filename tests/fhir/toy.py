@@ -42,6 +42,7 @@ async def _member_columns(document: Document) -> dict[str, Any]:
         "cin": document["identifier"][0]["value"],
         "given": name["given"][0],
         "family": name["family"],
+        "given_key": name["given"][0].casefold(),
         "family_key": name["family"].casefold(),
         "birth_date": datetime.fromisoformat(document["birthDate"]).date(),
     }

@@ -103,10 +103,10 @@ async def referral_list(actor: Actor, filter: Filter) -> tuple[list[ReferralRow]
     ranges = _ranges(actor, filter)
     if not ranges:
         return [], False
-    parts = [f"SELECT r.id, r.updated_at FROM task r WHERE {sql}" for sql, _ in ranges]
     order = "r.updated_at DESC, r.id DESC"
+    parts = [(f"SELECT r.id, r.updated_at FROM task r WHERE {sql}", order) for sql, _ in ranges]
     found = await fetch(
-        merged(parts, order, "updated_at DESC, id DESC", PAGE + 1, start), *(arg for _, args in ranges for arg in args)
+        merged(parts, "updated_at DESC, id DESC", PAGE + 1, start), *(arg for _, args in ranges for arg in args)
     )
     ids = [row["id"] for row in found[:PAGE]]
     if not ids:
