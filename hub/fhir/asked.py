@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from hub.fhir.description import Date, Param, Reference, Resource, String, Token
-from hub.fhir.query import Condition, all_of, any_of, column_of, condition, is_day, parameter, refuse, sql_of
+from hub.fhir.description import Param, Reference, Resource, Token
+from hub.fhir.order import NEVER_NULL, Lead, Part, SortKey, leading, placed, ranges, sort_key
+from hub.fhir.query import Condition, all_of, any_of, column_of, condition, parameter, refuse, sql_of
 from hub.fhir.wiring import Call
 from hub.kernel.errors import BadRequest, Issue
-from hub.kernel.jsontext import decode, encode
 
 DEFAULT_COUNT = 50
 MAX_COUNT = 500
@@ -22,35 +20,11 @@ CURSOR = "_cursor"
 
 _INCLUDE = re.compile(r"([A-Z][A-Za-z]+):([A-Za-z][A-Za-z\-]*|\*)(:([A-Z][A-Za-z]+))?")
 _RESULT = ("_sort", "_count", "_total", "_summary", "_include", "_revinclude", CURSOR)
-_NEVER_NULL = ("_id", "_lastUpdated")
 _ONE = ("identifier", "_id")  # of another resource: it is one
 _OWN = ("patient", "subject")  # whose column each has, with an index
 _MOST_VALUES = 8  # that are looked for one by one
 _IGNORED = ("_format", "_pretty")
-_PLACE = "place"  # where rows of several ranges stand in their order
-
-
-@dataclass(frozen=True, slots=True)
-class SortKey:
-    column: str
-    descending: bool
-    kind: str  # text | instant | day
-    name: str
-    nulls: bool = False  # whether there may be rows without it
-
-    @property
-    def order(self) -> str:
-        # An index serves the order only where nothing is said of nulls.
-        return f"{self.column} {'DESC' if self.descending else 'ASC'}{' NULLS LAST' if self.nulls else ''}"
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A part of a page. `selected` and `order`: its columns of the order, as it says them itself."""
-
-    condition: Condition
-    selected: tuple[str, ...]
-    order: str
+_ALL = Condition("1 = 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +35,6 @@ class Follow:
     param: Reference
     target: str
     iterate: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Lead:
-    """A filter whose index leads to the rows, and the order in which it has them."""
-
-    condition: Condition
-    key: SortKey
-    rank: int
 
 
 @dataclass(slots=True)
@@ -100,40 +65,21 @@ class Asked:
         """The parts of a page, so that each is a range of an index: a status of one side's, names with a beginning."""
         split = self.lead.condition if self.lead else self.each
         shared = [one for one in self.conditions if one is not split]
-        return [
-            part
-            for way in ways
-            for value in (split.each if split else (None,))
-            for part in self._ranges([way, *([value] if value else []), *shared], value.place if value else "", after)
-        ]
-
-    def _ranges(self, conditions: list[Condition], place: str, after: Sequence[Any] | None) -> Iterator[Part]:
-        first = self.sort[0]
-        keys = [replace(first, column=place), *self.sort[1:]] if place and first.column == _PLACE else self.sort
-        columns = tuple(
-            [f"{own.column} AS {_PLACE}" if own is not key else key.column for own, key in zip(keys, self.sort, strict=True)]
-        )
-        if not first.nulls:
-            later = [behind(keys, after)] if after is not None else []
-            yield Part(all_of([*conditions, *later]), columns, _order(keys))
-            return
-        # Those with a value and those without are two ranges of the index, on either database.
-        known = [replace(first, nulls=False), *self.sort[1:]]
-        if after is None or after[0] is not None:
-            later = [behind(known, after)] if after is not None else []
-            yield Part(all_of([*conditions, Condition(f"r.{first.column} IS NOT NULL"), *later]), columns, _order(known))
-        later = [behind(keys[1:], after[1:])] if after is not None and after[0] is None else []
-        yield Part(all_of([*conditions, Condition(f"r.{first.column} IS NULL"), *later]), columns, _order(known))
+        found: list[Part] = []
+        for way in ways:
+            for one in split.each if split else (_ALL,):
+                found += ranges(self.sort, [way, one, *shared], one.place, after)
+        return found
 
     @property
     def ordered(self) -> bool:
         """Whether the rows come by another index than that of their change."""
-        return self.lead is not None or self.sort[0].name not in _NEVER_NULL
+        return self.lead is not None or self.sort[0].name not in NEVER_NULL
 
     @property
     def few(self) -> bool:
         """Whether an index leads to the page, so that hardly a row is looked at in vain."""
-        return self.pinned or (not self.sifted and all(key.name in _NEVER_NULL for key in self.sort))
+        return self.pinned or (not self.sifted and all(key.name in NEVER_NULL for key in self.sort))
 
 
 def read(call: Call, resource: Resource, pairs: Sequence[tuple[str, str]]) -> Asked:
@@ -213,24 +159,9 @@ def _note(asked: Asked, param: Param, modifier: str, found: Condition) -> None:
             asked.each = found
     elif param.name != "_lastUpdated":
         asked.sifted = True
-        lead = _leading(asked.resource, param, found)
+        lead = leading(asked.resource, param, found)
         if lead is not None and (asked.lead is None or lead.rank < asked.lead.rank):
             asked.lead = lead
-
-
-def _leading(resource: Resource, param: Param, found: Condition) -> Lead | None:
-    """A range that an index serves. One day is narrower than the beginning of a name, that than a span of time."""
-    if not isinstance(param, Date | String) or not found.each:
-        return None
-    if isinstance(param, String):
-        rank, kind = 1, "text"
-    elif param.in_order:
-        rank = 0 if all(one.sql == f"r.{one.place} = {{}}" for one in found.each) else 2
-        kind = "day" if is_day(resource, param) else "instant"
-    else:
-        return None
-    places = {one.place for one in found.each}
-    return Lead(found, SortKey(places.pop() if len(places) == 1 else _PLACE, False, kind, param.name), rank)
 
 
 def _chained(call: Call, resource: Resource, name: str, value: str) -> Condition | None:
@@ -282,7 +213,7 @@ def _result(call: Call, asked: Asked, name: str, modifier: str, value: str) -> N
         elif value != "false":
             applied = _ignored(call, asked, f"_summary={value}")
     elif name == "_sort":
-        asked.sort = [key for one in value.split(",") if one for key in [_sort_key(asked.resource, one)]]
+        asked.sort = [key for one in value.split(",") if one for key in [sort_key(asked.resource, one)]]
     else:
         if modifier not in ("", "iterate", "recurse"):
             raise refuse(name, f"the modifier :{modifier[:32]} is not supported.", "not-supported")
@@ -325,37 +256,6 @@ def _follow(call: Call, asked: Asked, name: str, value: str, iterate: bool) -> b
     return found or _ignored(call, asked, f"{name}={value}")
 
 
-def sortable(param: Param) -> bool:
-    """By a column of the row itself; not by an expression, and not where there may be several values."""
-    if param.within is not None:
-        return False
-    if isinstance(param, Token):
-        own_column = not param.column or param.column.isidentifier()
-        return own_column and not param.systems and param.values is None and not param.boolean
-    if isinstance(param, String):
-        return not param.columns
-    return isinstance(param, Date)
-
-
-def _sort_key(resource: Resource, text: str) -> SortKey:
-    name = text.removeprefix("-")
-    param = parameter(resource, "_lastUpdated" if name == "_lastupdated" else name)
-    if param is None or not sortable(param):
-        raise refuse("_sort", f"{resource.name} cannot be sorted by {name[:64]}.", "not-supported")
-    kind = "text"
-    if isinstance(param, Date):
-        kind = "day" if is_day(resource, param) else "instant"
-    column = column_of(param)
-    return SortKey(column, text.startswith("-"), kind, param.name, _may_be_null(resource, column))
-
-
-def _may_be_null(resource: Resource, column: str) -> bool:
-    try:
-        return bool(resource.table._meta.get_column_by_name(column)._meta.null)
-    except ValueError:
-        return True
-
-
 def _complete_sort(asked: Asked) -> None:
     """Ends with the id, so that each row has its place. Without a wish: the order of what leads to the rows; where
     nothing does, or where it is asked for what has changed, the order of change, so that who pages through while
@@ -366,58 +266,13 @@ def _complete_sort(asked: Asked) -> None:
     if asked.lead is not None:
         asked.sort = [asked.lead.key]
     elif not asked.sort:
-        asked.sort = [_sort_key(asked.resource, "_lastUpdated")]
+        asked.sort = [sort_key(asked.resource, "_lastUpdated")]
     if all(key.name != "_id" for key in asked.sort):
         asked.sort.append(SortKey("id", asked.sort[-1].descending, "text", "_id"))
 
 
-def _order(keys: Sequence[SortKey]) -> str:
-    return ", ".join(f"r.{key.order}" for key in keys)
-
-
-def cursor_of(values: Sequence[Any]) -> str:
-    texts = [one.isoformat() if isinstance(one, datetime | date) else one for one in values]
-    return base64.urlsafe_b64encode(encode(texts).encode()).decode().rstrip("=")
-
-
 def _after(asked: Asked, cursor: str) -> list[Any]:
     try:
-        texts = decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if not isinstance(texts, list) or len(texts) != len(asked.sort):
-            raise ValueError
-        return [_typed(key, text) for key, text in zip(asked.sort, texts, strict=True)]
+        return placed(asked.sort, cursor)
     except (ValueError, TypeError, binascii.Error):
         raise refuse(CURSOR, "is not from a link that the hub gave for this search.") from None
-
-
-def behind(keys: Sequence[SortKey], values: Sequence[Any]) -> Condition:
-    """What comes after a place in the order, as a comparison that an index can serve."""
-    if not any(key.nulls for key in keys) and len({key.descending for key in keys}) == 1:
-        columns, marks = ", ".join(f"r.{key.column}" for key in keys), ", ".join(["{}"] * len(values))
-        return Condition(f"({columns}) {'<' if keys[0].descending else '>'} ({marks})", tuple(values))
-    alternatives: list[Condition] = []
-    same: list[Condition] = []
-    for key, value in zip(keys, values, strict=True):
-        if value is not None:
-            sign = "<" if key.descending else ">"
-            later = Condition(f"r.{key.column} {sign} {{}}", (value,))
-            if key.nulls:
-                later = any_of([later, Condition(f"r.{key.column} IS NULL")])
-            alternatives.append(all_of([*same, later]))
-        same.append(
-            Condition(f"r.{key.column} IS NULL") if value is None else Condition(f"r.{key.column} = {{}}", (value,))
-        )
-    return any_of(alternatives)
-
-
-def _typed(key: SortKey, text: Any) -> Any:
-    if text is None:
-        return None
-    if not isinstance(text, str):
-        raise ValueError
-    if key.kind == "instant":
-        found = datetime.fromisoformat(text)
-        if found.tzinfo is None:
-            raise ValueError
-        return found
-    return date.fromisoformat(text) if key.kind == "day" else text

@@ -224,7 +224,9 @@ def _string(param: String, modifier: str, alternatives: list[str]) -> Condition:
                 found.append(Condition(f"{column} = {{}}", (value,)))
             else:
                 start = "%" if modifier == "contains" else ""
-                found.append(Condition(f"lower({column}) LIKE {{}} ESCAPE '!'", (f"{start}{_literal(value.lower())}%",)))
+                found.append(
+                    Condition(f"lower({column}) LIKE {{}} ESCAPE '!'", (f"{start}{_literal(value.lower())}%",))
+                )
     return _within(param, _ranges(found))
 
 

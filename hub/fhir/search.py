@@ -10,15 +10,16 @@ from urllib.parse import urlencode
 
 from hub.db.documents import instant_text
 from hub.db.engine import fetch, fetch_value
-from hub.fhir.asked import CURSOR, Asked, Follow, cursor_of, read
+from hub.fhir.asked import CURSOR, Asked, Follow, read
 from hub.fhir.description import Resource, Row
+from hub.fhir.order import Part, cursor_of
 from hub.fhir.outcome import issue_of, outcome
 from hub.fhir.query import Condition, all_of, column_of, refuse, sql_of
 from hub.fhir.scopes import granted
 from hub.fhir.store import basis_of, by_ids, in_order, instant, members_of, permitted, scope, scopes, select, sifted
 from hub.fhir.wiring import Answer, Call
 from hub.kernel import clock
-from hub.kernel.errors import Refusal
+from hub.kernel.errors import Issue, Refusal
 from hub.kernel.ids import new_id
 from hub.kernel.jsontext import encode
 
@@ -37,7 +38,7 @@ async def search(call: Call, resource_type: str, pairs: Sequence[tuple[str, str]
     try:
         asked = read(call, resource, pairs)
         if asked.counts_only:
-            every = await _every(call, resource, all_of([scope(call, resource, "s"), asked.condition]))
+            every = await _every(call, asked, resource)
             await call.record("search-type", resource.name, query=query)
             return Answer(200, _bundle(call, asked, [], {}, every, None))
         matches, more = await _page(call, asked, resource)
@@ -59,8 +60,7 @@ async def _page(call: Call, asked: Asked, resource: Resource) -> tuple[list[Row]
 
     The page is filled, so that neither its length nor its link tells of rows that are withheld.
     """
-    by_index = asked.named or (resource.ways is None and asked.ordered)
-    parts = [sifted(call, resource, "s")] if by_index else scopes(call, resource, asked.wanted)
+    parts = _ways(call, asked, resource)
     found: list[Row] = []
     size, looked, after = asked.count + 1, 0, asked.after
     while True:
@@ -75,18 +75,39 @@ async def _page(call: Call, asked: Asked, resource: Resource) -> tuple[list[Row]
         size, after = max(size, FILL), last
 
 
+def _ways(call: Call, asked: Asked, resource: Resource) -> list[Condition]:
+    """What the asker may see, in parts; or whole, to be asked of rows that something else leads to."""
+    if asked.named or (resource.ways is None and asked.ordered):
+        return [sifted(call, resource, "s")]
+    return scopes(call, resource, asked.wanted)
+
+
 def _place(asked: Asked, row: Row) -> list[object]:
     """Where a row stands in the order."""
     values = [(key.kind, row[key.column]) for key in asked.sort]
     return [instant(value) if kind == "instant" and value is not None else value for kind, value in values]
 
 
-async def _every(call: Call, resource: Resource, seen: Condition, limit: int = COUNT_FREELY) -> int | None:
-    """How many there are that may be told of; None where that would take too long to decide."""
+async def _every(call: Call, asked: Asked, resource: Resource) -> int | None:
+    """How many there are that may be told of. Where each is decided, of some only; else it is said why not."""
+    parts = asked.over(_ways(call, asked, resource), None)
     if resource.permit is None:
-        return int(await fetch_value(f"SELECT count(*) FROM {resource.table_name} r WHERE {seen.sql}", *seen.args))
-    rows = await select(resource, seen, f" ORDER BY r.id LIMIT {limit + 1}")
-    return len(await permitted(call, resource, rows)) if len(rows) <= limit else None
+        return await _counted(resource, parts)
+    if await _counted(resource, parts, COUNT_FREELY + 1) <= COUNT_FREELY:
+        rows = await in_order(resource, parts, asked.sort, COUNT_FREELY, few=False)
+        return len(await permitted(call, resource, rows))
+    words = f"The total is not given: more than {COUNT_FREELY} would have to be decided one by one; narrow the search."
+    asked.warnings.append(Issue("", words, "too-costly", "warning"))
+    return None
+
+
+async def _counted(resource: Resource, parts: Sequence[Part], limit: int | None = None) -> int:
+    """How many rows the parts find; with a limit, no more of each are looked at."""
+    cut = f" LIMIT {limit}" if limit else ""
+    each = [f"SELECT 1 AS n FROM {resource.table_name} r WHERE {part.condition.sql}{cut}" for part in parts]
+    every = " UNION ALL ".join([f"SELECT n FROM ({one}) part_{number}" for number, one in enumerate(each)])
+    args = [arg for part in parts for arg in part.condition.args]
+    return int(await fetch_value(f"SELECT count(*) FROM ({every}) found", *args)) if parts else 0
 
 
 async def _total(call: Call, asked: Asked, resource: Resource, matches: int, more: bool) -> int | None:
@@ -99,12 +120,9 @@ async def _total(call: Call, asked: Asked, resource: Resource, matches: int, mor
         return matches
     if not asked.total and resource.permit is not None:
         return None
-    own = sifted if asked.named else scope
-    seen = all_of([own(call, resource, "s"), asked.condition])
     if asked.total:
-        return await _every(call, resource, seen)
-    inner = f"SELECT 1 AS n FROM {resource.table_name} r WHERE {seen.sql} LIMIT {COUNT_FREELY + 1}"
-    found = int(await fetch_value(f"SELECT count(*) FROM ({inner}) found", *seen.args))
+        return await _every(call, asked, resource)
+    found = await _counted(resource, asked.over(_ways(call, asked, resource), None), COUNT_FREELY + 1)
     return found if found <= COUNT_FREELY else None
 
 

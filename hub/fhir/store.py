@@ -11,8 +11,9 @@ from urllib.parse import parse_qsl
 from hub.db.engine import fetch, look_up
 from hub.db.lists import marks, padded
 from hub.db.merged import merged
-from hub.fhir.asked import Part, SortKey, conditions
+from hub.fhir.asked import conditions
 from hub.fhir.description import Resource, Row, all_ways
+from hub.fhir.order import Part, SortKey
 from hub.fhir.query import Condition, all_of, any_of
 from hub.fhir.scopes import granted
 from hub.fhir.wiring import Call, Side

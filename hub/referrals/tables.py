@@ -27,13 +27,13 @@ from hub.members.tables import Member
 class ServiceRequest(DocumentMixin, Table, tablename="service_request"):
     """What is asked for a member. Its status is the requester's alone."""
 
-    status = code(index=True)
+    status = code()
     intent = code()
     priority = code_or_none()
     member = link(Member)
     requester = link(Organization)
     performer = link_or_none(Organization)
-    service = code(index=True)  # referrals.rules.Service, or `other`
+    service = code()  # referrals.rules.Service, or `other`
     code_text = text()
     authored_at = instant_or_none()
 
@@ -41,13 +41,13 @@ class ServiceRequest(DocumentMixin, Table, tablename="service_request"):
 class Task(DocumentMixin, Table, tablename="task"):
     """The asking: one organization asks another to do it. Its status follows referrals.rules."""
 
-    status = code(index=True)
+    status = code()
     business_status = code_or_none()
     service_request = link(ServiceRequest)  # Task.focus
     member = link(Member)  # Task.for
     requester = link(Organization)
     owner = link(Organization)
-    service = code(index=True)  # of the ServiceRequest, for lists and figures
+    service = code()  # of the ServiceRequest, for lists and figures
     priority = code_or_none()
     authored_at = instant()
     sent_on = day_or_none()  # the legal date on which it became `requested`

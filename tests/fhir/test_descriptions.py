@@ -7,7 +7,7 @@ from typing import Any
 import hub.consent.fhir
 import hub.directory.fhir
 import hub.referrals.fhir
-from hub.fhir.asked import sortable
+from hub.fhir.order import sortable
 from tests.fhir.toy import toy_hub
 
 RESOURCES = (*hub.directory.fhir.RESOURCES, *hub.consent.fhir.RESOURCES, *hub.referrals.fhir.RESOURCES)
