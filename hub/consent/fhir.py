@@ -41,6 +41,23 @@ async def _permit_patients(actor: Actor, rows: list[Row], context: WriteContext)
     return await queries.permit(actor, rows, [Ask(row["id"], row["source"]) for row in rows], context.memory)
 
 
+def _reach_of_patients(actor: Actor) -> tuple[str, list[Any]]:
+    return (
+        "SELECT m.id FROM member m WHERE m.source = {} UNION ALL SELECT c.member AS id FROM consent_party p "
+        "JOIN consent c ON c.id = p.consent WHERE p.organization = {}",
+        [actor.home, actor.home],
+    )
+
+
+def _reach_of_consents(actor: Actor) -> tuple[str, list[Any]]:
+    """Whom a grant names, the consent names too."""
+    return (
+        "SELECT c.id FROM consent c WHERE c.recorder = {} UNION ALL SELECT p.consent AS id FROM consent_party p "
+        "WHERE p.organization = {}",
+        [actor.home, actor.home],
+    )
+
+
 def _visible_consents(actor: Actor) -> tuple[str, list[Any]]:
     return (
         "(r.recorder = {} OR EXISTS (SELECT 1 FROM consent_grant g WHERE g.consent = r.id "
@@ -76,6 +93,7 @@ PATIENT = Resource(
     elements=ELEMENTS["Patient"],
     checks=(patient.check,),
     visible=queries.visible_patients,
+    reach=_reach_of_patients,
     permit=_permit_patients,
     create=_create_patient,
     update=_update_patient,
@@ -97,6 +115,7 @@ CONSENT = Resource(
     references={"Consent.patient": ("Patient",)},
     checks=(document.check,),
     visible=_visible_consents,
+    reach=_reach_of_consents,
     permit=_permit_consents,
     create=_create_consent,
     update=_update_consent,

@@ -26,6 +26,8 @@ A feature's `fhir.py` holds, for example:
         checks=(document.profile_issues,),           # pure: document -> issues with their FHIRPath expression
         visible=queries.visible_tasks,               # actor -> (SQL condition on alias r, its arguments)
         ways=queries.ways_to_tasks,                  # the same in parts, each with an index in the order of a search
+        reach=queries.reach_of_tasks,                # where there are no ways: actor -> (SELECT of the `id` of all that
+                                                     # can be visible, and maybe of more, its arguments); by indexes
         permit=queries.permit_tasks,                 # (actor, rows, context) -> rows; plain or async
         create=actions.receive, update=actions.change,
     )
@@ -246,6 +248,7 @@ class Resource:
     parties: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     ways: Ways | None = None
+    reach: Visible | None = None
     documentation: str = ""
 
     @cached_property

@@ -69,6 +69,8 @@ def sort_key(resource: Resource, text: str) -> SortKey:
     if isinstance(param, Date):
         kind = "day" if is_day(resource, param) else "instant"
     column = column_of(param)
+    if isinstance(param, String) and param.folded is not None:
+        column = f"{column}_key"  # whatever the case, and by an index
     return SortKey(column, text.startswith("-"), kind, param.name, _may_be_null(resource, column))
 
 

@@ -72,6 +72,14 @@ def _visible_procedures(actor: Actor) -> tuple[str, list[Any]]:
     )
 
 
+def _reach_of_procedures(actor: Actor) -> tuple[str, list[Any]]:
+    return (
+        "SELECT p.id FROM procedure p WHERE p.performer = {} UNION ALL SELECT p.id FROM service_request sr "
+        "JOIN procedure p ON p.service_request = sr.id WHERE sr.requester = {}",
+        [actor.home, actor.home],
+    )
+
+
 async def _permit_procedures(actor: Actor, rows: list[Row], context: WriteContext) -> list[Row]:
     """To the one who did it, and back to the referrer: the outcome closes the loop."""
     return await permit(
@@ -201,6 +209,7 @@ PROCEDURE = Resource(
     references={"Procedure.subject": ("Patient",)},
     checks=(document.check_procedure,),
     visible=_visible_procedures,
+    reach=_reach_of_procedures,
     permit=_permit_procedures,
     create=_create_procedure,
     update=_update_procedure,

@@ -13,6 +13,7 @@ import hub.consent.fhir
 import hub.directory.fhir
 import hub.referrals.fhir
 from hub.db.engine import fetch
+from hub.fhir import search
 from tests import cast as people
 from tests.cast import Cast
 from tests.fhir.toy import toy_hub
@@ -88,11 +89,13 @@ PEOPLE: list[tuple[str, Asked]] = [
 ]
 
 
+@pytest.mark.parametrize("few", [search.FEW, -1])
 @pytest.mark.parametrize("ours", [False, True])
 async def test_members_are_found_by_names_and_birth_dates_whatever_leads_to_them(
-    cast: Cast, known: list[Person], ours: bool
+    cast: Cast, known: list[Person], monkeypatch: pytest.MonkeyPatch, ours: bool, few: int
 ) -> None:
-    """`ours`: asked by who holds the records, else by who may see some of them."""
+    """`ours`: asked by who holds the records, else by who may see some of them. `few`: looked up, or walked through."""
+    monkeypatch.setattr(search, "FEW", few)
     actor, of = cast.poppy_system, known
     if ours:
         actor = people.system(cast.alameda, cast.marisol.organization_kind, "Case management")

@@ -13,6 +13,7 @@ import hub.directory.fhir
 import hub.referrals.fhir
 from hub.db.engine import Engine, fetch
 from hub.db.sqlite import PooledSQLiteEngine
+from hub.fhir import search
 from hub.kernel.ids import new_id
 from tests.fhir.toy import toy_hub
 
@@ -111,6 +112,61 @@ async def test_what_is_named_is_looked_for_and_not_all_that_the_asker_may_see(
     (sql, args), *_ = [one for one in asked if f" FROM {table.lower()} r " in one[0]]
     steps = [row["detail"] for row in await database.fetch(f"EXPLAIN QUERY PLAN {sql}", args)]
     assert f"SEARCH r USING INDEX {index} " in f"{steps[0]} ", steps
+
+
+IN_ORDER = [
+    ("Patient?family=gar", "member_family"),
+    ("Patient?family=gar&given=an", "member_family"),
+    ("Patient?family:exact=Ortiz", "member_family"),
+    ("Patient?family=gar,ort", "member_family member_family"),
+    ("Patient?given=an", "member_given"),
+    ("Patient?name=an", "member_family member_given"),
+    ("Patient?birthdate=1950-01-01", "member_born"),
+    ("Patient?birthdate=ge1950", "member_born"),
+    ("Patient?family=gar&birthdate=1950-01-01", "member_born"),
+    ("Patient?family=gar&given=an&birthdate=1950-01-01", "member_born"),
+    ("Patient?family=gar&birthdate=ge1950", "member_family"),
+    ("Patient?_sort=-family", "member_family"),
+    ("Patient?_sort=birthdate", "member_born"),
+    ("Consent?status=active", "consent_status"),
+    ("Consent?status=rejected&_sort=-_lastUpdated", "consent_status"),
+    ("Consent?date=ge2026-09-01", "consent_given"),
+    ("Consent?_sort=-date", "consent_given"),
+    ("Task?authored-on=ge2026-09-01", "task_requester_authored task_owner_authored"),
+    ("Task?authored-on=ge2026-09-01&status=requested", "task_requester_authored task_owner_authored"),
+    ("Task?_sort=authored-on", "task_requester_authored task_owner_authored"),
+    ("Task?_sort=-authored-on&status=requested", "task_requester_authored task_owner_authored"),
+    ("Task?business-status=6.0", "task_requester task_owner"),
+    ("ServiceRequest?authored=2026-09-01", "service_request_requester_authored service_request_performer_authored"),
+    ("ServiceRequest?_sort=authored", "service_request_requester_authored service_request_performer_authored"),
+    ("ServiceRequest?_sort=-authored", "service_request_requester_authored service_request_performer_authored"),
+    ("ServiceRequest?status=revoked", "service_request_requester service_request_performer"),
+    ("Procedure?date=ge2026-09-01", "procedure_performed"),
+    ("Procedure?_sort=-date", "procedure_performed"),
+    ("Procedure?status=completed", "procedure_updated"),
+]
+
+
+@pytest.mark.parametrize(("query", "indexes"), IN_ORDER)
+async def test_a_page_is_read_out_of_indexes_in_its_order(
+    cast: Any, database: Engine, asked: list[Asked], monkeypatch: pytest.MonkeyPatch, query: str, indexes: str
+) -> None:
+    """Nothing is sorted: each part walks its own index, for one who may see more than can be looked up."""
+    monkeypatch.setattr(search, "FEW", -1)
+    async with toy_hub(cast.poppy_system, RESOURCES) as toy:
+        kind = query.partition("?")[0]
+        table = {"Patient": "member", "ServiceRequest": "service_request"}.get(kind, kind.lower())
+        own = await toy.get(f"/fhir/{query}&_count=1", Prefer="handling=strict")
+        assert own.status_code == 200
+        pages = [one for one in asked if f" FROM {table} r " in one[0] and "document" in one[0]]
+        for sql, args in pages[:1]:
+            steps = [row["detail"] for row in await database.fetch(f"EXPLAIN QUERY PLAN {sql}", args)]
+            walked = [
+                step.split(" INDEX ")[1].split()[0] for step in steps if step.startswith(("SEARCH r ", "SCAN r "))
+            ]
+            assert set(walked) == set(indexes.split()) and len(walked) >= len(indexes.split()), steps
+            assert not [step for step in steps if "TEMP B-TREE" in step], steps
+        assert pages
 
 
 async def test_a_walk_through_a_whole_table_is_noticed(cast: Any, database: Engine) -> None:

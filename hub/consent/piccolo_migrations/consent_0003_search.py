@@ -10,6 +10,7 @@ STATEMENTS = [
     "DROP INDEX consent_status",  # the next one begins as it does
     "CREATE INDEX consent_status ON consent (status, updated_at, id, recorder)",
     "CREATE INDEX consent_given ON consent (given_on, id, recorder)",
+    "CREATE INDEX consent_party_of ON consent_party (organization, consent)",
 ]
 
 
