@@ -72,11 +72,6 @@ class Asked:
         return found
 
     @property
-    def ordered(self) -> bool:
-        """Whether the rows come by another index than that of their change."""
-        return self.lead is not None or self.sort[0].name not in NEVER_NULL
-
-    @property
     def few(self) -> bool:
         """Whether an index leads to the page, so that hardly a row is looked at in vain."""
         return self.pinned or (not self.sifted and all(key.name in NEVER_NULL for key in self.sort))

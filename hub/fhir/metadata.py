@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hub.fhir.asked import MAX_COUNT
-from hub.fhir.description import Param, Reference, Resource
+from hub.fhir.description import Date, Param, Reference, Resource, String
 from hub.fhir.wiring import Wiring
 
 COORDINATION_PLATFORM = "http://hl7.org/fhir/us/sdoh-clinicalcare/CapabilityStatement/SDOHCC-CoordinationPlatform"
@@ -108,10 +108,14 @@ def reverse_includes(wiring: Wiring, resource: Resource) -> list[str]:
     return [f"{source.name}:{param.name}" for source, param in wiring.reverse_includes[resource.name]]
 
 
+_ORDERED = "Without _sort and _lastUpdated what it finds comes in its order, and not in the order of change."
+
+
 def _parameter(param: Param) -> dict[str, str]:
     found = {"name": param.name, "type": param.type}
-    if param.documentation:
-        found["documentation"] = param.documentation
+    ordered = (isinstance(param, Date) and param.in_order) or (isinstance(param, String) and param.folded is not None)
+    if words := [one for one in (param.documentation, _ORDERED if ordered else "") if one]:
+        found["documentation"] = " ".join(words)
     return found
 
 

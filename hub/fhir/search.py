@@ -61,11 +61,11 @@ async def _page(call: Call, asked: Asked, resource: Resource) -> tuple[list[Row]
 
     The page is filled, so that neither its length nor its link tells of rows that are withheld.
     """
-    parts = await _ways(call, asked, resource)
+    parts, few = await _ways(call, asked, resource), asked.few and (asked.pinned or resource.reach is None)
     found: list[Row] = []
     size, looked, after = asked.count + 1, 0, asked.after
     while True:
-        rows = await in_order(resource, asked.over(parts, after), asked.sort, size, few=asked.few)
+        rows = await in_order(resource, asked.over(parts, after), asked.sort, size, few=few)
         last = _place(asked, rows[-1]) if rows else []
         found += await permitted(call, resource, rows)
         looked += len(rows)
@@ -84,14 +84,16 @@ async def _ways(call: Call, asked: Asked, resource: Resource) -> list[Condition]
     """
     if asked.named:
         return [sifted(call, resource, "s")]
-    if resource.reach is not None:
-        sql, args = resource.reach(call.actor)
-        inner = f"SELECT id FROM ({sql}) reach LIMIT {FEW + 1}"
-        if await fetch_value(f"SELECT count(*) FROM ({inner}) found", *args) <= FEW:
-            return [all_of([Condition(f"r.id IN ({sql})", tuple(args)), sifted(call, resource, "s")])]
-    if resource.ways is None and asked.ordered:
-        return [sifted(call, resource, "s")]
-    return scopes(call, resource, asked.wanted)
+    if resource.reach is None:
+        return scopes(call, resource, asked.wanted)
+    sql, args = resource.reach(call.actor)
+    seen, reach = sifted(call, resource, "s"), Condition(sql, tuple(args))
+    return [seen if await _many(reach) else all_of([Condition(f"r.id IN ({reach.sql})", reach.args), seen])]
+
+
+async def _many(reach: Condition) -> bool:
+    inner = f"SELECT id FROM ({reach.sql}) reach LIMIT {FEW + 1}"
+    return bool(await fetch_value(f"SELECT count(*) FROM ({inner}) found", *reach.args) > FEW)
 
 
 def _place(asked: Asked, row: Row) -> list[object]:
@@ -102,12 +104,14 @@ def _place(asked: Asked, row: Row) -> list[object]:
 
 async def _every(call: Call, asked: Asked, resource: Resource) -> int | None:
     """How many there are that may be told of. Where each is decided, of some only; else it is said why not."""
-    parts = asked.over(await _ways(call, asked, resource), None)
-    if resource.permit is None:
-        return await _counted(resource, parts)
-    if await _counted(resource, parts, COUNT_FREELY + 1) <= COUNT_FREELY:
-        rows = await in_order(resource, parts, asked.sort, COUNT_FREELY, few=False)
-        return len(await permitted(call, resource, rows))
+    whole = resource.reach(call.actor) if resource.reach is not None and not asked.conditions else None
+    if whole is None or not await _many(Condition(whole[0], tuple(whole[1]))):
+        parts = asked.over(await _ways(call, asked, resource), None)
+        if resource.permit is None:
+            return await _counted(resource, parts)
+        if await _counted(resource, parts, COUNT_FREELY + 1) <= COUNT_FREELY:
+            rows = await in_order(resource, parts, asked.sort, COUNT_FREELY, few=False)
+            return len(await permitted(call, resource, rows))
     words = f"The total is not given: more than {COUNT_FREELY} would have to be decided one by one; narrow the search."
     asked.warnings.append(Issue("", words, "too-costly", "warning"))
     return None

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from hub.fhir import search
 from hub.kernel import clock
 from tests.conftest import NOW
 from tests.fhir.toy import BASE, CIN, Toy, patient, request_for, task_for
@@ -170,6 +171,18 @@ async def test_pages_walk_every_match_once_while_others_write(toy: Toy, stored: 
         assert set(found) >= {stored["asked"], stored["done"], stored["other"], *many[:-1]}, sort
     newest = (await toy.get("/fhir/Task?_sort=-_lastUpdated&_count=1")).json()["entry"][0]["resource"]["id"]
     assert newest == stored["other"]
+
+
+async def test_a_total_that_would_take_too_many_decisions_is_not_given_and_that_is_said(
+    toy: Toy, stored: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "COUNT_FREELY", 2)
+    for query in ("_summary=count", "_count=1&_total=accurate"):
+        page = (await toy.get(f"/fhir/Task?{query}")).json()
+        assert "total" not in page, query
+        (told,) = [one["resource"] for one in page["entry"] if one["search"]["mode"] == "outcome"]
+        assert (told["issue"][0]["severity"], told["issue"][0]["code"]) == ("warning", "too-costly")
+    assert (await toy.get("/fhir/Task?_summary=count&status:not=draft")).json()["total"] == 2
 
 
 async def test_a_total_is_exact(toy: Toy, stored: dict[str, str]) -> None:
