@@ -90,7 +90,7 @@ def test_members_have_numbers_of_their_own_that_were_never_issued() -> None:
     numbers = [str(row[5]) for row in rows["member"]]
     assert len(set(numbers)) == len(numbers)
     assert all(normal_cin(number) == number and number.startswith("0") for number in numbers)
-    cases = [row[10] for row in rows["member"] if row[10]]
+    cases = [row[11] for row in rows["member"] if row[11]]
     assert len(set(cases)) == len(cases) > len(numbers) / 2
     assert len({(row[6], row[7]) for row in rows["member"]}) > 1_000  # names
 
