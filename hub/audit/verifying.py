@@ -8,7 +8,6 @@ first row that no good seal covers. The hub may write meanwhile: what it adds is
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -24,6 +23,7 @@ STRETCH = 5_000  # rows checked at a time: what is held in memory
 _IN_NO_CHAIN = "the entry is in no chain: it was inserted by hand, or its place was deleted"
 _NO_MEMBERS = "a member was put beside it by hand: the entry knows of none"
 _MOST_PROCESSES = 4
+_WORTH_A_PROCESS = 4  # stretches: fewer are checked before another process has started
 _AFTER_ALL = 2**63  # what has no place is named when nothing else is wrong
 
 
@@ -103,8 +103,8 @@ async def verify(
         last_seal = await trail.last_seal()  # before the chain's end, which goes on while the hub writes
         until = await trail.last()
         pieces = (Stretch(after, min(after + stretch, until), outside) for after in range(0, until, stretch))
-        several = min(processes or processes_here(), until // stretch)
-        async with aclosing(walk(address, pieces, several) if several > 1 else _alone(trail, pieces)) as findings:
+        helpers = min((processes or processes_here()) - 1, until // (_WORTH_A_PROCESS * stretch))
+        async with aclosing(walk(address, trail.check, pieces, helpers)) as findings:
             async for found in findings:
                 joined.add(found)
                 if joined.bad is not None or not joined.seals_good:
@@ -121,11 +121,6 @@ async def verify(
             bad = Bad(None, inserted, _IN_NO_CHAIN)
         unsealed = joined.rows - min(joined.sealed, joined.rows) + loose
         return Report(joined.rows, bad, unsealed, joined.seals, joined.head)
-
-
-async def _alone(trail: Trail, stretches: Iterator[Stretch]) -> AsyncGenerator[Found, None]:
-    for stretch in stretches:
-        yield await trail.check(stretch)
 
 
 async def _first_bad_seal(trail: Trail, keys: Keys) -> Bad:

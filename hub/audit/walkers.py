@@ -7,38 +7,91 @@ import contextlib
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 
 import msgspec
 
 from hub.audit.checking import Found, Stretch
 
 _LONGEST_LINE = 2**24  # a forger may have made each seal one to be named
-_AHEAD = 2  # stretches that a process has before it, so that it need not wait for the next
+_AHEAD = 2  # stretches that a helper has before it, so that it need not wait for the next
+_ROUNDS = 3  # of the loop: an answer comes in, who waits for it wakes, the next stretch goes out
+
+_Answer = asyncio.Future[Found]
 
 
 class WalkerDied(RuntimeError):
     """A process that checked the trail stopped: memory or the database gave out."""
 
 
-async def walk(address: str, stretches: Iterator[Stretch], processes: int) -> AsyncGenerator[Found, None]:
-    """Check stretches, in turn: they are of one size, so that no process waits long for another."""
-    walkers: deque[Process] = deque()
+class _Work:
+    """The stretches that nobody has taken yet, and the answers to those that were, in the trail's order."""
+
+    def __init__(self, stretches: Iterator[Stretch]) -> None:
+        self._stretches = stretches
+        self.answers: deque[_Answer] = deque()
+
+    def take(self) -> tuple[Stretch, _Answer] | None:
+        stretch = next(self._stretches, None)
+        if stretch is None:
+            return None
+        answer: _Answer = asyncio.get_running_loop().create_future()
+        answer.add_done_callback(_seen)
+        self.answers.append(answer)
+        return stretch, answer
+
+
+def _seen(answer: _Answer) -> None:
+    """An error need not be told of a stretch that nobody asks for any more."""
+    if not answer.cancelled():
+        answer.exception()
+
+
+async def walk(
+    address: str, here: Callable[[Stretch], Awaitable[Found]], stretches: Iterator[Stretch], helpers: int
+) -> AsyncGenerator[Found, None]:
+    """`here` checks one stretch after another in this process, at once; helpers, as soon as they have started, take
+    the next ones as they come to them. So nobody waits for a process to start, or for one that is slow.
+    """
+    work = _Work(stretches)
+    helping = [asyncio.create_task(_help(address, work, first)) for _ in range(helpers) if (first := work.take())]
     try:
-        for _ in range(processes):
-            walkers.append(await _start(address))
-        asked: deque[Process] = deque()
         while True:
-            while len(asked) < _AHEAD * processes and (stretch := next(stretches, None)) is not None:
-                await _send(walkers[0], msgspec.json.encode(stretch))
-                asked.append(walkers[0])
-                walkers.rotate(-1)
-            if not asked:
+            while work.answers and work.answers[0].done():
+                yield work.answers.popleft().result()
+            if own := work.take():
+                stretch, answer = own
+                answer.set_result(await here(stretch))
+                for _ in range(_ROUNDS):
+                    await asyncio.sleep(0)
+            elif work.answers:
+                await asyncio.wait([work.answers[0]])
+            else:
                 return
-            yield await _answer(asked.popleft())
     finally:
-        for walker in walkers:
+        for helper in helping:
+            helper.cancel()
+        await asyncio.gather(*helping, return_exceptions=True)
+
+
+async def _help(address: str, work: _Work, first: tuple[Stretch, _Answer]) -> None:
+    """Have a process of its own check stretches: only one until it is there, then some ahead."""
+    mine = deque([first[1]])
+    try:
+        walker = await _start(address)
+        try:
+            await _send(walker, msgspec.json.encode(first[0]))
+            while mine:
+                found = await _answer(walker)
+                mine.popleft().set_result(found)
+                while len(mine) < _AHEAD and (more := work.take()):
+                    mine.append(more[1])
+                    await _send(walker, msgspec.json.encode(more[0]))
+        finally:
             await _end(walker)
+    except Exception as error:
+        for answer in mine:
+            answer.set_exception(error)
 
 
 async def _start(address: str) -> Process:

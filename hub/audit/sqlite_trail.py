@@ -1,0 +1,163 @@
+"""The trail in a file of SQLite. It needs no event loop: a process that helps to check has none."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from itertools import chain, groupby, islice
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+from hub.audit.checking import BATCH, MEMBERS, Found, Link, Loaded, Stretch, check, digest_of
+from hub.audit.reading import (
+    BESIDE,
+    COUNT_LOOSE,
+    ENTRIES,
+    FEW,
+    FEW_ACTS,
+    LINKS,
+    LOOSE,
+    SEALS,
+    SQLITE,
+    START,
+    STRAY,
+    TWICE,
+    Row,
+    of_before,
+)
+from hub.audit.rules import GENESIS, Seal, seal_of
+
+_CACHE_KIB = 2048  # what is read in order is read once
+
+
+class SQLiteTrail:
+    def __init__(self, path: str) -> None:
+        address = f"{Path(path).resolve().as_uri()}?mode=ro"
+        self._connection = sqlite3.connect(address, uri=True, isolation_level=None)
+        self._connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        columns = {row[1] for row in self._connection.execute("PRAGMA table_info(audit_entry)")}
+        self._of_now = "members" in columns
+        self._entries = ENTRIES if self._of_now else of_before(ENTRIES, "NULL")
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _one(self, sql: str, *args: Any) -> Row | None:
+        row: Row | None = self._connection.execute(sql, args).fetchone()
+        return row
+
+    async def last(self) -> int:
+        row = self._one("SELECT MAX(seq) FROM audit_chain")
+        return int(row[0]) if row and row[0] is not None else 0
+
+    async def last_seal(self) -> int:
+        row = self._one("SELECT MAX(seq) FROM audit_seal")
+        return int(row[0]) if row and row[0] is not None else 0
+
+    async def check(self, stretch: Stretch) -> Found:
+        return self.check_now(stretch)
+
+    def check_now(self, stretch: Stretch) -> Found:
+        try:
+            return self._check(stretch)
+        except sqlite3.OperationalError as error:
+            if "decode" not in str(error):
+                raise
+        # Bytes that are no text were put in: the walk is to name their row, so they are read all the same.
+        self._connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+        try:
+            return self._check(stretch)
+        finally:
+            self._connection.text_factory = str
+
+    def _check(self, stretch: Stretch) -> Found:
+        self._connection.execute("BEGIN")
+        try:
+            start = self._one(START.format("?"), stretch.after)
+            before = self._one(f"{SEALS} WHERE seq <= ? AND seq > 0 ORDER BY seq DESC LIMIT 1", stretch.after)
+            seals = self._connection.execute(
+                f"{SEALS} WHERE seq > ? AND seq <= ? ORDER BY seq", (stretch.after, stretch.until)
+            )
+            loaded = Loaded(
+                start[0] if start else GENESIS,
+                self._links(stretch),
+                seal_of(before) if before else None,
+                [seal_of(row) for row in seals],
+            )
+            return check(stretch, loaded)
+        finally:
+            self._connection.execute("ROLLBACK")
+
+    def _links(self, stretch: Stretch) -> Iterator[list[Link]]:
+        """The entries are read on from the one of the row before, in the order in which they were written."""
+        chained = self._connection.execute(LINKS.format("?", "?"), (stretch.after, stretch.until))
+        entries: Iterator[Row] | None = None
+        while some := chained.fetchmany(BATCH):
+            if entries is None:
+                entries = self._from(some[0][2])
+            rows: list[Row | None] = list(islice(entries, len(some)))
+            if [row and row[0] for row in rows] != [entry for _, _, entry in some]:
+                rows, entries = self._found([entry for _, _, entry in some], chain(rows, entries))
+            beside = self._beside([row[0] for row in rows if row is not None and row[MEMBERS] is not None])
+            yield [(*link, row, beside.get(link[2])) for link, row in zip(some, rows, strict=True)]
+
+    def _from(self, entry: str) -> Iterator[Row]:
+        at = self._one("SELECT rowid FROM audit_entry WHERE id = ?", entry)
+        if at is None:
+            return iter(())
+        found: Iterator[Row] = self._connection.execute(f"{self._entries} WHERE rowid >= ? ORDER BY rowid", at)
+        return found
+
+    def _found(self, wanted: list[str], entries: Iterator[Any]) -> tuple[list[Row | None], Iterator[Row]]:
+        """These entries one by one, where some lie elsewhere; and those that follow the last."""
+        rows = []
+        for entry in wanted:
+            row = next(entries, None)
+            if row is None or row[0] != entry:
+                entries = self._from(entry)
+                row = next(entries, None)
+            rows.append(row)
+        return rows, entries
+
+    def _beside(self, entries: list[str]) -> dict[str, str | None]:
+        """The digests of the rows beside these entries, some at a time: an entry may have hundreds."""
+        digests: dict[str, str | None] = {}
+        for start in range(0, len(entries), FEW_ACTS):
+            of = entries[start : start + FEW_ACTS]
+            found = self._connection.execute(
+                f"SELECT entry, {BESIDE} IN ({', '.join('?' * len(of))}) ORDER BY entry", of
+            )
+            for entry, rows in groupby(found, itemgetter(0)):
+                digests[entry] = digest_of([row[1:] for row in rows])
+        return digests
+
+    async def seals(self, after: int) -> list[Seal]:
+        rows = self._connection.execute(f"{SEALS} WHERE seq > ? ORDER BY seq LIMIT ?", (after, FEW))
+        return [seal_of(row) for row in rows]
+
+    async def chained(self, until: int) -> int:
+        row = self._one("SELECT COUNT(*) FROM audit_chain WHERE seq <= ?", until)
+        return int(row[0]) if row else 0
+
+    async def loose(self) -> tuple[int, str | None]:
+        """On SQLite every entry is chained in its own transaction: a loose one is wrong."""
+        count = self._one(COUNT_LOOSE)
+        if not count or not count[0]:
+            return 0, None
+        first = self._one(f"SELECT e.id {LOOSE} ORDER BY e.recorded_at, e.id LIMIT 1") or self._one(TWICE)
+        return int(count[0]), str(first[0]) if first else None
+
+    async def stray(self) -> tuple[str, int | None] | None:
+        row = self._one(STRAY) if self._of_now else None
+        return (str(row[0]), row[1]) if row else None
+
+
+@contextmanager
+def open_file(url: str) -> Generator[SQLiteTrail, None, None]:
+    trail = SQLiteTrail(url.removeprefix(SQLITE))
+    try:
+        yield trail
+    finally:
+        trail.close()
