@@ -17,7 +17,6 @@ from hub.audit.rules import COLUMNS, GENESIS, Leaf, Seal, encode_leaf, members_d
 # seq, the chain's hash, the entry's id, and the entry: its id, its leaf and the columns in the order of `COLUMNS`; of
 # an entry on several members also the digest of the rows that lie beside it
 Link = tuple[int, str, str, "tuple[Any, ...] | None", "str | None"]
-BATCH = 500  # links that are looked at together
 MEMBERS = 2 + COLUMNS.index("members")  # where an entry as it was read has the digest
 
 
@@ -48,7 +47,7 @@ class Loaded(msgspec.Struct):
     """A stretch as it was read. `before` is the last seal before it, `start` the chain's hash."""
 
     start: str
-    links: Iterable[list[Link]]  # some at a time
+    links: Iterable[Link]
     before: Seal | None
     seals: list[Seal]
 
@@ -92,43 +91,11 @@ def _follow(loaded: Loaded, found: Found) -> None:
     found.seals = len(loaded.seals)
 
 
-def _walk(stretch: Stretch, batches: Iterable[list[Link]], marks: dict[int, str], found: Found) -> None:
-    found.rows = stretch.after
-    for links in batches:
-        if not _in_order(links, marks, found) and not _row_by_row(links, marks, found):
-            return
-    if found.rows < stretch.until:
-        found.seq, found.what = found.rows + 1, _ROW_GONE
-
-
-def _in_order(links: list[Link], marks: dict[int, str], found: Found) -> bool:
-    """Whether all is well with these: what is asked of each row is asked of all at once, in half of the time. Where it
-    is not, `_row_by_row` names the row.
-    """
-    seqs, stored, _, rows, beside = zip(*links, strict=True)
-    first = found.rows + 1
-    if seqs != tuple(range(first, first + len(seqs))) or None in rows:
-        return False
-    try:
-        leaves = [sha256(encode_leaf(Leaf(*row[2:]))).hexdigest() for row in rows]
-    except UnicodeEncodeError:  # bytes that are no text were put in
-        return False
-    if leaves != [row[1] for row in rows] or beside != tuple([row[MEMBERS] for row in rows]):
-        return False
-    previous = (found.head, *stored)
-    if [sha256((head + leaf).encode()).hexdigest() for head, leaf in zip(previous, leaves, strict=False)] != [*stored]:
-        return False
-    marked = marks.keys() & set(seqs)
-    if any(stored[seq - first] != marks[seq] for seq in marked):
-        return False
-    found.head, found.rows, found.sealed = stored[-1], seqs[-1], max(marked, default=found.sealed)
-    return True
-
-
-def _row_by_row(links: list[Link], marks: dict[int, str], found: Found) -> bool:
-    head, count = found.head, found.rows
+def _walk(stretch: Stretch, links: Iterable[Link], marks: dict[int, str], found: Found) -> None:
+    head, count = found.head, stretch.after
     for seq, stored, entry, row, beside in links:
         count += 1
+        what = None
         if seq == count and row is not None and leaf_matches(row) and row[MEMBERS] == beside:
             following = sha256((head + row[1]).encode()).hexdigest()
             if following == stored:
@@ -148,9 +115,10 @@ def _row_by_row(links: list[Link], marks: dict[int, str], found: Found) -> bool:
         else:
             found.seq, found.entry, found.what = seq, entry, _wrong(row, beside)
         found.head, found.rows = head, count - 1
-        return False
+        return
     found.head, found.rows = head, count
-    return True
+    if count < stretch.until:
+        found.seq, found.what = count + 1, _ROW_GONE
 
 
 def _wrong(row: tuple[Any, ...] | None, beside: str | None) -> str:

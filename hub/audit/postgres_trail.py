@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from itertools import groupby
 from operator import itemgetter
@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 
-from hub.audit.checking import BATCH, MEMBERS, Found, Link, Loaded, Stretch, check, digest_of
+from hub.audit.checking import MEMBERS, Found, Loaded, Stretch, check, digest_of
 from hub.audit.reading import (
     BESIDE,
     COUNT_LOOSE,
@@ -37,12 +37,6 @@ _REST = {19: ".000000+00:00", **{20 + digits: "0" * (6 - digits) + "+00:00" for 
 def _instant(text: str) -> str:
     """Reading an instant as text and filling it up costs a third of having PostgreSQL format it."""
     return text[:-3] + _REST.get(len(text) - 3, "?")
-
-
-def _batches(links: list[Row], rows: dict[str, Row], beside: dict[str, str | None]) -> Iterator[list[Link]]:
-    for start in range(0, len(links), BATCH):
-        some = links[start : start + BATCH]
-        yield [(seq, stored, entry, rows.get(entry), beside.get(entry)) for seq, stored, entry in some]
 
 
 _OF_NOW = "SELECT 1 FROM pg_attribute WHERE attrelid = 'audit_entry'::regclass AND attname = 'members'"
@@ -80,7 +74,7 @@ class PostgresTrail:
             beside = await self._beside([entry for entry, row in rows.items() if row[MEMBERS] is not None])
         loaded = Loaded(
             start or GENESIS,
-            _batches(links, rows, beside),
+            ((seq, stored, entry, rows.get(entry), beside.get(entry)) for seq, stored, entry in links),
             seal_of(before) if before else None,
             [seal_of(row) for row in seals],
         )

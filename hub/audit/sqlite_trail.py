@@ -10,7 +10,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from hub.audit.checking import BATCH, MEMBERS, Found, Link, Loaded, Stretch, check, digest_of
+from hub.audit.checking import MEMBERS, Found, Link, Loaded, Stretch, check, digest_of
 from hub.audit.reading import (
     BESIDE,
     COUNT_LOOSE,
@@ -30,6 +30,7 @@ from hub.audit.reading import (
 from hub.audit.rules import GENESIS, Seal, seal_of
 
 _CACHE_KIB = 2048  # what is read in order is read once
+_BATCH = 200  # entries of which the members are read together: many would not stay near the processor
 
 
 class SQLiteTrail:
@@ -90,18 +91,19 @@ class SQLiteTrail:
         finally:
             self._connection.execute("ROLLBACK")
 
-    def _links(self, stretch: Stretch) -> Iterator[list[Link]]:
+    def _links(self, stretch: Stretch) -> Iterator[Link]:
         """The entries are read on from the one of the row before, in the order in which they were written."""
         chained = self._connection.execute(LINKS.format("?", "?"), (stretch.after, stretch.until))
         entries: Iterator[Row] | None = None
-        while some := chained.fetchmany(BATCH):
+        while some := chained.fetchmany(_BATCH):
             if entries is None:
                 entries = self._from(some[0][2])
             rows: list[Row | None] = list(islice(entries, len(some)))
             if [row and row[0] for row in rows] != [entry for _, _, entry in some]:
                 rows, entries = self._found([entry for _, _, entry in some], chain(rows, entries))
             beside = self._beside([row[0] for row in rows if row is not None and row[MEMBERS] is not None])
-            yield [(*link, row, beside.get(link[2])) for link, row in zip(some, rows, strict=True)]
+            for link, row in zip(some, rows, strict=True):
+                yield *link, row, beside.get(link[2])
 
     def _from(self, entry: str) -> Iterator[Row]:
         at = self._one("SELECT rowid FROM audit_entry WHERE id = ?", entry)
