@@ -116,8 +116,10 @@ class PostgresTrail:
         """Entries that wait for the sealer are in order; one far older than the last seal is not."""
         async with self._connection.transaction(isolation="repeatable_read", readonly=True):
             count = int(await self._connection.fetchval(COUNT_LOOSE))
-            if not count and await self._connection.fetchval(_EACH_ONCE):
-                return 0, None  # as many places as entries, none given twice
+            if not await self._connection.fetchval(_EACH_ONCE):  # then places and entries cannot be set off
+                count = max(count, int(await self._connection.fetchval(f"SELECT COUNT(*) {LOOSE}")))
+            elif not count:
+                return 0, None
             stale = await self._connection.fetchval(f"SELECT MAX(sealed_at) - interval '{_STALE}' FROM audit_seal")
             if stale is None:
                 return count, None

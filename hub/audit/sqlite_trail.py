@@ -32,6 +32,10 @@ from hub.audit.rules import GENESIS, Seal, seal_of
 _CACHE_KIB = 2048  # what is read in order is read once
 _BATCH = 200  # entries of which the members are read together: many would not stay near the processor
 
+_KEPT_ONCE = (("audit_entry", "id"), ("audit_chain", "entry"))
+_EACH_ONCE = """SELECT 1 FROM pragma_index_list(?) i WHERE i."unique" AND NOT i.partial
+    AND (SELECT group_concat(c.name) FROM pragma_index_info(i.name) c) = ?"""
+
 
 class SQLiteTrail:
     def __init__(self, path: str) -> None:
@@ -146,10 +150,14 @@ class SQLiteTrail:
     async def loose(self) -> tuple[int, str | None]:
         """On SQLite every entry is chained in its own transaction: a loose one is wrong."""
         count = self._one(COUNT_LOOSE)
-        if not count or not count[0]:
-            return 0, None
+        if (not count or not count[0]) and self._each_once():
+            return 0, None  # as many places as entries, none given twice
         first = self._one(f"SELECT e.id {LOOSE} ORDER BY e.recorded_at, e.id LIMIT 1") or self._one(TWICE)
-        return int(count[0]), str(first[0]) if first else None
+        return max(int(count[0]) if count else 0, int(first is not None)), str(first[0]) if first else None
+
+    def _each_once(self) -> bool:
+        """Whether the database itself still sees to it that no entry is there twice and none is chained twice."""
+        return all(self._one(_EACH_ONCE, table, column) for table, column in _KEPT_ONCE)
 
     async def stray(self) -> tuple[str, int | None] | None:
         row = self._one(STRAY) if self._of_now else None

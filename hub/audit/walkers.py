@@ -77,21 +77,22 @@ async def walk(
 async def _help(address: str, work: _Work, first: tuple[Stretch, _Answer]) -> None:
     """Have a process of its own check stretches: only one until it is there, then some ahead."""
     mine = deque([first[1]])
+    starting = asyncio.ensure_future(_start(address))
     try:
-        walker = await _start(address)
-        try:
-            await _send(walker, msgspec.json.encode(first[0]))
-            while mine:
-                found = await _answer(walker)
-                mine.popleft().set_result(found)
-                while len(mine) < _AHEAD and (more := work.take()):
-                    mine.append(more[1])
-                    await _send(walker, msgspec.json.encode(more[0]))
-        finally:
-            await _end(walker)
+        walker = await asyncio.shield(starting)
+        await _send(walker, msgspec.json.encode(first[0]))
+        while mine:
+            found = await _answer(walker)
+            mine.popleft().set_result(found)
+            while len(mine) < _AHEAD and (more := work.take()):
+                mine.append(more[1])
+                await _send(walker, msgspec.json.encode(more[0]))
     except Exception as error:
         for answer in mine:
             answer.set_exception(error)
+    finally:
+        with contextlib.suppress(OSError):  # it could not be started: told by its answer
+            await _end(await starting)  # also of one that is no longer needed before it is there
 
 
 async def _start(address: str) -> Process:

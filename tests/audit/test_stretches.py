@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.audit import walkers
-from hub.audit.actions import Entry, record_many
+from hub.audit.actions import Entry, record_for_each, record_many
 from hub.audit.checking import leaf_matches
 from hub.audit.keys import Keys
-from hub.audit.rules import COLUMNS, leaf_of
+from hub.audit.rules import COLUMNS, leaf_of, link_hash
 from hub.audit.sealing import Sealer, last_seal
 from hub.audit.verifying import verify
 from hub.audit.walkers import WalkerDied
@@ -154,6 +154,67 @@ async def test_the_hub_may_write_and_seal_while_the_trail_is_checked(trail: Engi
         done.set()
         await writing
     assert (await verify(trail, keys)).rows == await fetch_value("SELECT COUNT(*) FROM audit_entry")
+
+
+async def test_a_helper_joins_in_where_there_are_enough_rows_for_it(
+    trail: Engine, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = walkers._start
+    started: list[int] = []
+
+    async def counted(address: str) -> asyncio.subprocess.Process:
+        process = await start(address)
+        started.append(process.pid)
+        return process
+
+    monkeypatch.setattr(walkers, "_start", counted)
+    assert (await verify(trail, keys, processes=2)).ok
+    assert not started, "sixty rows are checked before another process has started"
+    await fetch("UPDATE audit_entry SET outcome = 'refused' WHERE id = {}", await entry_at(2))
+    report = await verify(trail, keys, **IN_STRETCHES)
+    assert len(started) == 1
+    assert report.first_bad is not None
+    assert (report.first_bad.seq, report.rows) == (2, 1), "the first stretch is the helper's"
+
+
+async def test_members_beside_entries_in_any_order_on_disk_are_checked(
+    trail: Engine, keys: Keys, sealer: Sealer
+) -> None:
+    for n in range(3):
+        await record_for_each(
+            HUB, Entry("fhir:task:search", "Task"), {f"m-{n}-{k}": (None, "consent") for k in range(n + 2)}
+        )
+    await sealer.run_once()
+    entries = [await entry_at(ROWS + n) for n in (1, 2, 3)]
+    columns = ", ".join([*COLUMNS, "leaf"])
+    await fetch(f"CREATE TABLE kept AS SELECT {columns} FROM audit_entry WHERE id = '{entries[0]}'")
+    await fetch("DELETE FROM audit_entry WHERE id = {}", entries[0])
+    await fetch(f"INSERT INTO audit_entry ({columns}) SELECT {columns} FROM kept")
+    await fetch("DROP TABLE kept")
+    assert (await verify(trail, keys, **IN_STRETCHES)).ok
+    await fetch("UPDATE audit_member SET basis = 'none' WHERE entry = {} AND member = 'm-1-2'", entries[1])
+    bad = (await verify(trail, keys, **IN_STRETCHES)).first_bad
+    assert bad is not None
+    assert (bad.seq, bad.what) == (ROWS + 2, "one of its 3 members was changed after it was written")
+
+
+async def test_an_entry_in_no_chain_is_found_where_another_is_chained_twice(trail: Engine, keys: Keys) -> None:
+    """There are as many places as entries then: the counts alone would say nothing."""
+    if is_sqlite():
+        await fetch("CREATE TABLE kept AS SELECT * FROM audit_chain")
+        await fetch("DROP TABLE audit_chain")
+        await fetch("ALTER TABLE kept RENAME TO audit_chain")
+    else:
+        await fetch("ALTER TABLE audit_chain DROP CONSTRAINT audit_chain_entry_key")
+    twice = await entry_at(3)
+    head = await fetch_value("SELECT hash FROM audit_chain WHERE seq = {}", ROWS)
+    leaf = await fetch_value("SELECT leaf FROM audit_entry WHERE id = {}", twice)
+    columns = ("x", ROWS + 1, twice, link_hash(head, leaf))
+    await fetch("INSERT INTO audit_chain (id, seq, entry, hash) VALUES ({}, {}, {}, {})", *columns)
+    await copy_entry(await entry_at(5), "forged", "recorded_at" if is_sqlite() else "recorded_at - interval '2 hours'")
+    bad = (await verify(trail, keys)).first_bad
+    assert bad is not None
+    assert bad.entry == "forged"
 
 
 async def test_a_process_that_stops_fails_the_proof_and_does_not_pass_it(
