@@ -209,7 +209,7 @@ async def test_a_member_with_consents_is_what_the_actions_write(database: Engine
         with clock.set_to(member.recorded.instant):
             source = next(side for side in world.sides if side.id == written["member"][0][3])
             told_document = decode(str(written["member"][0][4]))
-            case = written["member"][0][10]
+            case = written["member"][0][COLUMNS["member"].index("case_number")]
             mine = await record_member(await user(source.liaisons[0].id), _bare(told_document), case)
             for row in written["member_organization"]:
                 if row[2] != source.id:
