@@ -44,14 +44,27 @@ def visible_roles(actor: Actor) -> tuple[str, Sequence[Any]]:
     )
 
 
+_TOWARDS_US = f"(a.counterpart = {{}} OR (a.counterpart IS NULL AND a.organization IN ({_RELATED})))"
+
+
 def visible_people(actor: Actor) -> tuple[str, Sequence[Any]]:
     if actor.is_hub:
         return "1 = 1", []
-    towards_us = "(a.counterpart = {} OR (a.counterpart IS NULL AND a.organization IN (" + _RELATED + ")))"
     return (
         "(r.organization = {} OR EXISTS (SELECT 1 FROM appointment a"
-        f" WHERE (a.person = r.id OR a.deputy = r.id) AND {towards_us}))",
+        f" WHERE (a.person = r.id OR a.deputy = r.id) AND {_TOWARDS_US}))",
         [_own(actor)] * 4,
+    )
+
+
+def _reach_of_people(actor: Actor) -> tuple[str, Sequence[Any]]:
+    if actor.is_hub:
+        return "SELECT p.id FROM person p", []
+    held = f"FROM appointment a WHERE {_TOWARDS_US}"
+    return (
+        "SELECT p.id FROM person p WHERE p.organization = {}"
+        f" UNION ALL SELECT a.person AS id {held} UNION ALL SELECT a.deputy AS id {held}",
+        [_own(actor)] * 7,
     )
 
 
@@ -77,6 +90,7 @@ PRACTITIONER = Resource(
         Token("active", boolean=True),
     ),
     visible=visible_people,
+    reach=_reach_of_people,
     documentation="Contact persons: who holds, held or deputises for a position.",
 )
 

@@ -124,7 +124,7 @@ def _filter(call: Call, asked: Asked, name: str, plain: str, modifier: str, valu
     elif chained := _chained(call, resource, name, value):
         asked.conditions.append(chained)
         asked.sifted = True
-        asked.named = asked.named or (name.rpartition(".")[2] in _ONE and name.partition(".")[0] in _OWN)
+        asked.named = asked.named or (name.rpartition(".")[2] in _ONE and re.split("[.:]", name)[0] in _OWN)
     else:
         words = f"{resource.name} has no search parameter {name[:64]}"
         if call.strict:
