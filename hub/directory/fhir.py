@@ -33,6 +33,12 @@ def visible_organizations(actor: Actor) -> tuple[str, Sequence[Any]]:
     return f"(r.id = {{}} OR r.id IN ({_RELATED}))", [_own(actor)] * 3
 
 
+def _reach_of_organizations(actor: Actor) -> tuple[str, Sequence[Any]]:
+    if actor.is_hub:
+        return "SELECT o.id FROM organization o", []
+    return f"SELECT o.id FROM organization o WHERE o.id = {{}} UNION ALL {_RELATED}", [_own(actor)] * 3
+
+
 def visible_roles(actor: Actor) -> tuple[str, Sequence[Any]]:
     """Of the own organization all; of others those towards us, or towards everybody by a partner."""
     if actor.is_hub:
@@ -77,6 +83,7 @@ ORGANIZATION = Resource(
         Token("active", boolean=True),
     ),
     visible=visible_organizations,
+    reach=_reach_of_organizations,
     documentation="Counties, plans and departments with which the asking organization has a relation.",
 )
 
