@@ -9,6 +9,7 @@ from hub.consent.elements import ELEMENTS
 from hub.consent.queries import Ask
 from hub.consent.tables import Consent
 from hub.db.documents import Stored
+from hub.db.merged import ROW_BY_ROW
 from hub.fhir.description import Date, Document, Reference, Resource, Row, String, Token, WriteContext
 from hub.kernel.actor import Actor
 from hub.members import actions as members
@@ -61,7 +62,7 @@ def _reach_of_consents(actor: Actor) -> tuple[str, list[Any]]:
 def _visible_consents(actor: Actor) -> tuple[str, list[Any]]:
     return (
         "(r.recorder = {} OR EXISTS (SELECT 1 FROM consent_grant g WHERE g.consent = r.id "
-        "AND (g.recipient = {} OR g.discloser = {})))",
+        f"AND (g.recipient = {{}} OR g.discloser = {{}}) {ROW_BY_ROW}))",
         [actor.home, actor.home, actor.home],
     )
 

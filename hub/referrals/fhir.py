@@ -7,6 +7,7 @@ from typing import Any
 from hub.consent.elements import ELEMENTS
 from hub.consent.queries import Ask, granted, granted_to_many, permit
 from hub.db.documents import Stored
+from hub.db.merged import ROW_BY_ROW
 from hub.fhir.description import Date, Document, Reference, Resource, Row, Token, Way, WriteContext, any_way
 from hub.kernel.actor import Actor
 from hub.kernel.jsontext import decode
@@ -67,7 +68,7 @@ async def _permit_tasks(actor: Actor, rows: list[Row], context: WriteContext) ->
 def _visible_procedures(actor: Actor) -> tuple[str, list[Any]]:
     return (
         "(r.performer = {} OR EXISTS (SELECT 1 FROM service_request sr WHERE sr.id = r.service_request "
-        "AND sr.requester = {}))",
+        f"AND sr.requester = {{}} {ROW_BY_ROW}))",
         [actor.home, actor.home],
     )
 

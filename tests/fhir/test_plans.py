@@ -12,6 +12,7 @@ import hub.consent.fhir
 import hub.directory.fhir
 import hub.referrals.fhir
 from hub.db.engine import Engine, fetch
+from hub.db.merged import ROW_BY_ROW
 from hub.db.postgres import PooledPostgresEngine
 from hub.db.sqlite import PooledSQLiteEngine
 from hub.fhir import search
@@ -207,3 +208,18 @@ async def test_a_walk_through_a_whole_table_is_noticed(cast: Any, database: Engi
     assert await scans(database, "SELECT r.id FROM task r WHERE r.document = 'x'", []) == ["SCAN r"]
     assert await scans(database, "SELECT r.id FROM task r WHERE r.owner = 'x'", []) == []
     assert await fetch("SELECT 1 FROM task") == []
+
+
+@pytest.mark.parametrize("database_kind", [pytest.param("postgres", marks=pytest.mark.postgres)])
+@pytest.mark.parametrize("resource", [hub.consent.fhir.CONSENT, hub.referrals.fhir.PROCEDURE], ids=lambda one: one.name)
+async def test_postgresql_asks_of_each_row_who_may_see_it_instead_of_reading_all_grants_first(
+    cast: Any, database: Engine, resource: Resource
+) -> None:
+    sql, args = resource.visible(cast.poppy_system)
+
+    async def plan(condition: str) -> str:
+        found = await fetch(f"EXPLAIN SELECT r.id FROM {resource.table_name} r WHERE {condition}", *args)
+        return "\n".join(next(iter(row.values())) for row in found)
+
+    assert "hashed" not in await plan(sql)
+    assert "hashed" in await plan(sql.replace(ROW_BY_ROW, ""))
