@@ -13,8 +13,10 @@ POSTGRES = [
     "ALTER TABLE member ADD COLUMN given_key varchar(128) COLLATE \"C\" NOT NULL DEFAULT ''",
 ]
 SQLITE = ["ALTER TABLE member ADD COLUMN given_key varchar(128) NOT NULL DEFAULT ''"]
+LONGEST = 500  # that an index of PostgreSQL takes, whatever the signs; a partner's system may have sent a longer one
 FILL = [
-    "UPDATE member SET given_key = (SELECT k.folded FROM given_key k WHERE k.given = member.given)",
+    "UPDATE member SET given_key = (SELECT k.folded FROM given_key k WHERE k.given = member.given) "
+    f"WHERE length(given) <= {LONGEST}",
     "DROP TABLE given_key",
 ]
 INDEXES = [
@@ -33,7 +35,9 @@ async def forwards() -> MigrationManager:
             await fetch(statement)
         await fetch("CREATE TABLE given_key (given text PRIMARY KEY, folded varchar(128) NOT NULL)")
         names = [row["given"] for row in await fetch("SELECT DISTINCT given FROM member")]
-        await add_many("given_key", [{"given": name, "folded": name_key(name)} for name in names])
+        await add_many("given_key", [{"given": name, "folded": name_key(name)} for name in names if len(name) <= LONGEST])
+        for name in [one for one in names if len(one) > LONGEST]:
+            await fetch("UPDATE member SET given_key = {} WHERE given = {}", name_key(name), name)
         for statement in [*FILL, *INDEXES]:
             await fetch(statement)
 
