@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hub.fhir.description import Param, Reference, Resource, Token
-from hub.fhir.order import NEVER_NULL, Lead, Part, SortKey, leading, placed, ranges, sort_key
+from hub.fhir.order import Lead, Part, SortKey, leading, placed, ranges, sort_key
 from hub.fhir.query import Condition, all_of, any_of, column_of, condition, parameter, refuse, sql_of
 from hub.fhir.wiring import Call
 from hub.kernel.errors import BadRequest, Issue
@@ -23,6 +23,8 @@ _RESULT = ("_sort", "_count", "_total", "_summary", "_include", "_revinclude", C
 _ONE = ("identifier", "_id")  # of another resource: it is one
 _OWN = ("patient", "subject")  # whose column each has, with an index
 _MOST_VALUES = 8  # that are looked for one by one
+_MOST_REPEATED = 800  # values that each part of a page says again: a statement has room for 32766
+_MOST_IN_ALL = 5000
 _IGNORED = ("_format", "_pretty")
 _ALL = Condition("1 = 1")
 
@@ -61,6 +63,10 @@ class Asked:
     def condition(self) -> Condition:
         return all_of(self.conditions)
 
+    @property
+    def values(self) -> int:
+        return sum(len(one.args) for one in self.conditions)
+
     def over(self, ways: Sequence[Condition], after: Sequence[Any] | None) -> list[Part]:
         """The parts of a page, so that each is a range of an index: a status of one side's, names with a beginning."""
         split = self.lead.condition if self.lead else self.each
@@ -68,13 +74,15 @@ class Asked:
         found: list[Part] = []
         for way in ways:
             for one in split.each if split else (_ALL,):
-                found += ranges(self.sort, [way, one, *shared], one.place, after)
+                found += ranges(self.sort, one, [way, *shared], after)
         return found
 
     @property
     def few(self) -> bool:
         """Whether an index leads to the page, so that hardly a row is looked at in vain."""
-        return self.pinned or (not self.sifted and all(key.name in NEVER_NULL for key in self.sort))
+        by_change = [key.name for key in self.sort] == ["_lastUpdated", "_id"]
+        one_way = len({key.descending for key in self.sort}) == 1
+        return self.pinned or (not self.sifted and by_change and one_way)
 
 
 def read(call: Call, resource: Resource, pairs: Sequence[tuple[str, str]]) -> Asked:
@@ -91,6 +99,8 @@ def read(call: Call, resource: Resource, pairs: Sequence[tuple[str, str]]) -> As
             _result(call, asked, plain, modifier, value)
         elif value:
             _filter(call, asked, name, plain, modifier, value)
+    if asked.values > _MOST_REPEATED:
+        asked.lead, asked.each, asked.sifted = None, None, True
     _complete_sort(asked)
     if cursor is not None:
         asked.after = _after(asked, cursor)
@@ -131,6 +141,8 @@ def _filter(call: Call, asked: Asked, name: str, plain: str, modifier: str, valu
             raise BadRequest(f"{words}.", issues=[Issue("", f"{words}.", "not-supported")])
         asked.warnings.append(Issue("", f"{words}; it was ignored.", "not-supported", "warning"))
         return False
+    if asked.values > _MOST_IN_ALL:
+        raise refuse(name, f"the search takes at most {_MOST_IN_ALL} values in all.", "too-costly")
     asked.applied.append((f"{plain}:{modifier}" if modifier and param else name if param is None else plain, value))
     return True
 
@@ -141,18 +153,18 @@ def _note(asked: Asked, param: Param, modifier: str, found: Condition) -> None:
         column, ids = column_of(param), frozenset(found.args)
         if param.within is None and column.isidentifier():
             asked.wanted[column] = asked.wanted.get(column, ids) & ids
-        if "Organization" not in param.targets:
-            asked.pinned = True
-            asked.named = asked.named or param.within is None
+        if "Organization" not in param.targets and param.within is None:
+            asked.pinned = asked.named = True
             return
+    again = any(name == param.name for name, _ in asked.applied)  # an index serves one of them
     if param.name == "_id" and not modifier:
         asked.pinned = asked.named = True
     elif isinstance(param, Token) and param.in_order and not modifier:
-        if found.each and (asked.each is not None or len(found.each) > _MOST_VALUES):
+        if again or (found.each and (asked.each is not None or len(found.each) > _MOST_VALUES)):
             asked.sifted = True
         elif found.each:
             asked.each = found
-    elif param.name != "_lastUpdated":
+    elif param.name != "_lastUpdated" or again or len(found.each) != 1:  # ne, :missing and several are no range
         asked.sifted = True
         lead = leading(asked.resource, param, found)
         if lead is not None and (asked.lead is None or lead.rank < asked.lead.rank):
@@ -269,5 +281,5 @@ def _complete_sort(asked: Asked) -> None:
 def _after(asked: Asked, cursor: str) -> list[Any]:
     try:
         return placed(asked.sort, cursor)
-    except (ValueError, TypeError, binascii.Error):
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error):
         raise refuse(CURSOR, "is not from a link that the hub gave for this search.") from None

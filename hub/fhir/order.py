@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from hub.fhir.description import Date, Param, Resource, String, Token
 from hub.fhir.query import Condition, all_of, any_of, column_of, is_day, parameter, refuse
 from hub.kernel.jsontext import decode, encode
 
-NEVER_NULL = ("_id", "_lastUpdated")
 _PLACE = "place"  # where rows of several ranges stand in their order
 
 
@@ -97,23 +96,28 @@ def leading(resource: Resource, param: Param, found: Condition) -> Lead | None:
 
 
 def ranges(
-    sort: Sequence[SortKey], conditions: list[Condition], place: str, after: Sequence[Any] | None
+    sort: Sequence[SortKey], one: Condition, others: list[Condition], after: Sequence[Any] | None
 ) -> Iterator[Part]:
-    """What these conditions find behind a place in the order. `place`: the column that stands for the order's own."""
-    first = sort[0]
+    """What these conditions find behind a place in the order. `one` may be a range of a column that stands for the
+    order's own.
+
+    Of two conditions that say where a walk begins SQLite takes the first: so the one that begins later stands first.
+    """
+    first, place, conditions = sort[0], one.place, [one, *others]
+    ahead = bool(place) and after is not None and after[0] is not None and after[0] < one.args[0]
     keys = [replace(first, column=place), *sort[1:]] if place and first.column == _PLACE else sort
     columns = tuple([key.column for key in sort])
     if keys is not sort:
         columns = (f"{place} AS {_PLACE}", *columns[1:])
     if not first.nulls:
         later = [behind(keys, after)] if after is not None else []
-        yield Part(all_of([*conditions, *later]), columns, _order(keys))
+        yield Part(all_of([*conditions, *later] if ahead else [*later, *conditions]), columns, _order(keys))
         return
     # Those with a value and those without are two ranges of the index, on either database.
     known = [replace(first, nulls=False), *sort[1:]]
     if after is None or after[0] is not None:
         later = [behind(known, after)] if after is not None else []
-        yield Part(all_of([*conditions, Condition(f"r.{first.column} IS NOT NULL"), *later]), columns, _order(known))
+        yield Part(all_of([*later, *conditions, Condition(f"r.{first.column} IS NOT NULL")]), columns, _order(known))
     later = [behind(keys[1:], after[1:])] if after is not None and after[0] is None else []
     yield Part(all_of([*conditions, Condition(f"r.{first.column} IS NULL"), *later]), columns, _order(known))
 
@@ -148,7 +152,9 @@ def behind(keys: Sequence[SortKey], values: Sequence[Any]) -> Condition:
 
 
 def placed(keys: Sequence[SortKey], cursor: str) -> list[Any]:
-    """The place that a cursor names. ValueError, TypeError: it names none of this order."""
+    """The place that a cursor names. ValueError, TypeError, OverflowError, RecursionError: it names none of this
+    order.
+    """
     texts = decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     if not isinstance(texts, list) or len(texts) != len(keys):
         raise ValueError
@@ -158,11 +164,11 @@ def placed(keys: Sequence[SortKey], cursor: str) -> list[Any]:
 def _typed(key: SortKey, text: Any) -> Any:
     if text is None:
         return None
-    if not isinstance(text, str):
+    if not isinstance(text, str) or "\x00" in text:  # PostgreSQL takes none
         raise ValueError
     if key.kind == "instant":
         found = datetime.fromisoformat(text)
         if found.tzinfo is None:
             raise ValueError
-        return found
+        return found.astimezone(UTC)
     return date.fromisoformat(text) if key.kind == "day" else text

@@ -22,6 +22,7 @@ from hub.kernel.errors import BadRequest, Issue
 
 MAX_ALTERNATIVES = 500
 MAX_RANGES = 8  # that are walked one by one
+_DEEPEST = 200  # conditions in a row: to SQLite each is a level deeper, of a thousand
 _LAST_SIGN = "\U0010ffff"
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 _PREFIX = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?(.*)", re.DOTALL)
@@ -59,6 +60,9 @@ def _joined(conditions: list[Condition], word: str, empty: str) -> Condition:
         return Condition(empty)
     if len(conditions) == 1:
         return conditions[0]
+    if len(conditions) > _DEEPEST:
+        half = len(conditions) // 2
+        return _joined([_joined(part, word, empty) for part in (conditions[:half], conditions[half:])], word, empty)
     args = tuple(arg for one in conditions for arg in one.args)
     return Condition("(" + word.join(f"({one.sql})" for one in conditions) + ")", args)
 
@@ -217,6 +221,8 @@ def _string(param: String, modifier: str, alternatives: list[str]) -> Condition:
     found = []
     for alternative in alternatives:
         value = unescape(alternative)
+        if param.folded is not None and not param.folded(value):  # blanks: every name would begin with them
+            raise refuse(param.name, "has no value.")
         for column in _columns(param):
             if param.folded is not None:
                 found.append(_folded(column, param.folded, modifier, value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
@@ -14,6 +15,7 @@ import hub.directory.fhir
 import hub.referrals.fhir
 from hub.db.engine import fetch
 from hub.fhir import search
+from hub.kernel.jsontext import encode
 from tests import cast as people
 from tests.cast import Cast
 from tests.fhir.toy import toy_hub
@@ -167,3 +169,51 @@ async def test_referrals_come_by_their_date_both_ways_and_those_without_one_last
             assert await toy.ids(f"{path}&{name}:missing=true") == bare
             found = await toy.ids(f"{path}&{name}=lt2026-09-03&_sort=-_lastUpdated")
             assert sorted(found) == sorted(one for when, one in dated if when.day < 3)
+
+
+FORGED = [
+    ("Patient?family=gar", ["gar\x00", "x"]),
+    ("Patient?birthdate=ge1950", ["1950-01-01", "\x00"]),
+    ("Task?_lastUpdated=ge2026", ["0001-01-01T00:00:00+14:00", "x"]),
+    ("Task?_sort=authored-on", ["9999-12-31T23:59:59-14:00", "x"]),
+    ("Task?status=requested", "[" * 5000),
+]
+
+
+@pytest.mark.parametrize(("query", "place"), FORGED)
+async def test_a_place_that_no_row_can_have_is_refused(cast: Cast, query: str, place: list[str] | str) -> None:
+    text = place if isinstance(place, str) else encode(place)
+    cursor = base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    async with toy_hub(cast.poppy_system, RESOURCES) as toy:
+        answer = await toy.get(f"/fhir/{query}&_cursor={cursor}")
+        assert answer.status_code == 400 and "_cursor" in answer.text
+
+
+async def test_a_place_without_a_value_where_each_row_has_one_finds_nothing(cast: Cast, known: list[Person]) -> None:
+    cursor = base64.urlsafe_b64encode(encode([None, "x"]).encode()).decode().rstrip("=")
+    async with toy_hub(cast.poppy_system, RESOURCES) as toy:
+        assert await toy.ids(f"/fhir/Patient?family=gar,ort&_cursor={cursor}") == []
+
+
+async def test_blanks_are_no_name_to_search_for(cast: Cast, known: list[Person]) -> None:
+    async with toy_hub(cast.poppy_system, RESOURCES) as toy:
+        for query in ("family=%20", "name=gar,%20", "given:contains=%20%20"):
+            answer = await toy.get(f"/fhir/Patient?{query}")
+            assert answer.status_code == 400 and "has no value" in answer.text, query
+
+
+async def test_as_many_values_as_a_search_may_have_are_looked_for_and_more_are_refused(
+    cast: Cast, known: list[Person]
+) -> None:
+    names = "ortiz," + ",".join([f"x{number}" for number in range(499)])
+    codes = "requested," + ",".join([f"x{number}" for number in range(499)])
+    expected = sorted([one["id"] for one in known if one["family"] == "Ortiz"])
+    many = f"authored-on={','.join([f'{1000 + year}' for year in range(8)])}" + f"&status={codes}" * 5
+    async with toy_hub(cast.poppy_system, RESOURCES) as toy:
+        for modifier in ("", ":contains"):
+            assert sorted(await toy.ids(f"/fhir/Patient?name{modifier}={names}")) == expected
+        form = {"content-type": "application/x-www-form-urlencoded"}
+        answer = await toy("POST", "/fhir/Task/_search", content=many, headers=form)
+        assert answer.status_code == 200 and answer.json()["total"] == 0
+        answer = await toy("POST", "/fhir/Task/_search", content=f"{many}&{many}&{many}", headers=form)
+        assert answer.status_code == 400 and answer.json()["issue"][0]["code"] == "too-costly"

@@ -17,7 +17,7 @@ from hub.db.postgres import PooledPostgresEngine
 from hub.db.sqlite import PooledSQLiteEngine
 from hub.fhir import search
 from hub.fhir.description import Date, Resource, String, Token
-from hub.fhir.order import sortable
+from hub.fhir.order import cursor_of, sortable
 from hub.kernel.ids import new_id
 from tests.fhir.toy import toy_hub
 
@@ -201,6 +201,69 @@ async def test_a_page_is_read_out_of_indexes_in_its_order(
             assert set(walked) == set(indexes.split()) and len(walked) >= len(indexes.split()), steps
             assert not [step for step in steps if "TEMP B-TREE" in step], steps
         assert pages
+
+
+NEXT_PAGES = [
+    ("Task?_lastUpdated=gt2026-01-01", ["2026-11-01T00:00:00+00:00", "x"], [3, 3]),
+    ("Task?_lastUpdated=lt2027-01-01&_sort=-_lastUpdated", ["2026-11-01T00:00:00+00:00", "x"], [3, 3]),
+    ("Task?authored-on=ge2026-01-01", ["2026-11-01T00:00:00+00:00", "x"], [3, 3]),
+    ("Patient?family=gar", ["garcía", "x"], [2]),
+    # The second range begins behind the place, and is not walked to from there.
+    ("Patient?family=gar,ort", ["garcía", "x"], [1, 2]),
+    ("Patient?birthdate=1950,1960", ["1950-06-01", "x"], [1, 2]),
+]
+
+
+@on_sqlite
+@pytest.mark.parametrize(("query", "place", "columns"), NEXT_PAGES)
+async def test_a_page_begins_where_the_last_one_ended_or_where_its_range_begins(
+    cast: Any,
+    database: Engine,
+    asked: list[Asked],
+    monkeypatch: pytest.MonkeyPatch,
+    query: str,
+    place: list[str],
+    columns: list[int],
+) -> None:
+    """`columns`: how many of an index's say where a walk begins. All before that would be walked past in vain."""
+    monkeypatch.setattr(search, "FEW", -1)
+    async with toy_hub(cast.poppy_system, RESOURCES) as toy:
+        assert (await toy.get(f"/fhir/{query}&_count=1&_cursor={cursor_of(place)}")).status_code == 200
+    table = {"Patient": "member"}.get(query.partition("?")[0], "task")
+    (sql, args), *_ = [one for one in asked if f" FROM {table} r " in one[0] and "document" in one[0]]
+    steps = await database.fetch(f"EXPLAIN {sql}", args)
+    opened = {row["p1"] for row in steps if row["opcode"] == "OpenRead" and str(row["p4"]).startswith("k(")}
+    # The index of the rows is opened with its table; the others are of what is asked about each row.
+    begun = [int(row["p4"]) for row in steps if row["opcode"].startswith("Seek") and row["p1"] in opened]
+    assert sorted(begun)[: len(columns)] == columns, begun
+
+
+MAY_BE_MANY = [
+    "Task?_sort=_id", "Task?_sort=_lastUpdated,-_id", "Task?_lastUpdated=ne2026", "Task?_lastUpdated=2020,2026-11",
+    "Task?_lastUpdated:missing=true", "Task?_lastUpdated=ge2020&_lastUpdated=ge2026",
+    "Task?status=completed&status=requested", "Task?output=Procedure/x", "ServiceRequest?supporting-info=Consent/x",
+]  # fmt: skip
+FEW = ["Task?_lastUpdated=ge2026", "Task?status=requested,accepted&_sort=-_lastUpdated", "Task?focus=x&_sort=_id"]
+
+
+@on_sqlite
+async def test_what_may_walk_past_many_rows_keeps_no_event_loop_waiting(
+    cast: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    look_up = PooledSQLiteEngine.look_up
+
+    async def noting(self: PooledSQLiteEngine, sql: str, args: Sequence[Any]) -> Any:
+        seen.append(sql)
+        return await look_up(self, sql, args)
+
+    monkeypatch.setattr(PooledSQLiteEngine, "look_up", noting)
+    async with toy_hub(cast.poppy_system, RESOURCES) as toy:
+        for query in (*MAY_BE_MANY, *FEW):
+            seen.clear()
+            assert (await toy.get(f"/fhir/{query}")).status_code == 200
+            pages = [sql for sql in seen if " r WHERE " in sql and "document" in sql]
+            assert bool(pages) == (query in FEW), query
 
 
 @on_sqlite
