@@ -108,7 +108,7 @@ def reverse_includes(wiring: Wiring, resource: Resource) -> list[str]:
     return [f"{source.name}:{param.name}" for source, param in wiring.reverse_includes[resource.name]]
 
 
-_ORDERED = "Without _sort and _lastUpdated what it finds comes in its order, and not in the order of change."
+_ORDERED = "Without _sort and _lastUpdated what it finds may come in its order, and not in the order of change."
 
 
 def _parameter(param: Param) -> dict[str, str]:

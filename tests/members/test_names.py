@@ -31,7 +31,7 @@ async def test_whoever_is_on_file_is_found_by_the_given_name_however_long_a_syst
     async def run() -> None:
         for step in (await migration.forwards()).raw:
             assert not isinstance(step, str)
-            await step()  # type: ignore[misc]
+            await step()
 
     await run()
     keys = {row["given_key"] for row in await fetch("SELECT given_key FROM member WHERE family = 'Ortiz'")}
