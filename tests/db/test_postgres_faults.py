@@ -135,6 +135,31 @@ async def test_a_deadlock_is_tried_again_and_both_land(lab: Lab) -> None:
     assert [row["offices"] for row in await fetch("SELECT offices FROM county")] == [2, 2]
 
 
+@pytest.mark.parametrize("isolation", ["repeatable read", "serializable"])
+async def test_a_serialization_failure_is_tried_again_and_both_land(lab: Lab, isolation: str) -> None:
+    """An administrator may set a stricter isolation than the server's own default; nobody who calls the hub notices."""
+    await fetch(f"ALTER DATABASE {lab.url.rpartition('/')[2]} SET default_transaction_isolation = '{isolation}'")
+    await lab.engine.close()  # the connections from here on have it
+    assert await fetch_value("SELECT current_setting('transaction_isolation')") == isolation
+    await add("county", {"id": "a", "offices": 0})
+    looked = asyncio.Barrier(2)
+    tries = 0
+
+    @unit_of_work
+    async def more(row_id: str) -> None:
+        nonlocal tries
+        tries += 1
+        await fetch("INSERT INTO tag (id, name) VALUES ({}, {}) RETURNING id", row_id, row_id)  # its snapshot
+        if tries <= 2:
+            await looked.wait()
+        await write("UPDATE county SET offices = offices + 1 WHERE id = 'a'")
+
+    await asyncio.gather(more("one"), more("two"))
+    assert tries >= 3, "one of them was told to begin again"
+    assert await fetch_value("SELECT offices FROM county") == 2
+    assert await ids("tag") == ["one", "two"]
+
+
 @pytest.mark.parametrize("began", [False, True], ids=["in one statement", "after BEGIN"])
 async def test_what_is_cancelled_while_it_waits_is_never_written(lab: Lab, began: bool) -> None:
     @unit_of_work
