@@ -10,17 +10,18 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from hub.audit.actions import Entry, record_many
+from hub.audit.actions import Entry, record, record_many
 from hub.audit.cli import audit
 from hub.audit.keys import Keys
 from hub.audit.sealing import Sealer, last_seal
 from hub.audit.verifying import verify
-from hub.db.engine import Engine, fetch, is_sqlite
+from hub.db.engine import Engine, bind, fetch, is_sqlite
 from hub.kernel.actor import HUB
 from hub.kernel.errors import Refusal
 from tests.audit.tampering import copy_entry, drop_guards, entry_at, rehash
 
 ROWS, SEALED_AT = 20, 10
+READ = Entry("a:b:c", "Task", "t-1")
 
 
 @pytest.fixture
@@ -206,6 +207,53 @@ async def test_the_command_says_so_in_words_and_by_its_exit_code(
     code, words = await _run("verify", "--database-url", url, "--keys", str(keys.folder))
     assert code == 1
     assert f"row 7 (entry {await entry_at(7)})" in words
+
+
+async def test_a_head_that_the_command_printed_outlives_a_new_key_and_uncovers_a_tail_hashed_anew(
+    database: Engine, keys: Keys, tmp_path: Path
+) -> None:
+    url = database.url if not is_sqlite() else f"sqlite:///{database.path}"  # type: ignore[union-attr]
+    of_keys, kept = ("--keys", str(keys.folder)), tmp_path / "head.json"
+
+    async def head() -> tuple[int, str]:
+        done = await _run("head", "--database-url", url, *of_keys)
+        bind(database)  # the command had one of its own
+        return done
+
+    async def verified() -> tuple[int, str]:
+        return await _run("verify", "--database-url", url, *of_keys, "--head", str(kept))
+
+    code, words = await head()
+    assert (code, "holds no entry yet" in words) == (1, True)
+    await record_many(HUB, [READ] * SEALED_AT)
+    code, words = await head()
+    assert code == 0, words
+    kept.write_text(words)
+    first = json.loads(words)
+    assert (first["seq"], first["key_id"]) == (SEALED_AT, keys.key_id), "it seals what waits before it prints"
+
+    await record_many(HUB, [READ] * 3)
+    code, words = await _run("rotate-key", *of_keys)
+    assert code == 0, words
+    assert keys.key_id in words and keys.key_id != first["key_id"]
+    await record_many(HUB, [READ] * 2)
+    second = json.loads((await head())[1])
+    assert (second["seq"], second["key_id"]) == (SEALED_AT + 5, keys.key_id), "signed with the new key"
+    code, words = await verified()
+    assert code == 0, words
+    assert f"{SEALED_AT + 5} rows" in words and "The trail is whole" in words and "not sealed" not in words
+
+    await drop_guards()
+    await fetch("UPDATE audit_entry SET outcome = 'refused' WHERE id = {}", await entry_at(7))
+    await rehash(7)
+    await fetch("DELETE FROM audit_seal")
+    await record(HUB, READ)
+    assert json.loads((await head())[1])["seq"] == SEALED_AT + 6
+    assert (await verify(database, keys)).ok, "who holds the key can sign anything"
+    code, words = await verified()
+    assert code == 1
+    assert "THE TRAIL IS NOT WHOLE" in words
+    assert f"rows 1 to {SEALED_AT} were written anew" in words
 
 
 async def _run(*arguments: str) -> tuple[int, str]:
