@@ -16,8 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.cast import Cast
-
 ROOT = Path(__file__).parents[2]
 PATIENCE = 30  # seconds that a condition may take on a busy machine
 
@@ -44,14 +42,16 @@ async def until(true: Callable[[], Any], *, seconds: float = PATIENCE) -> None:
 
 @dataclass
 class Ground:
-    """A database with the cast and two systems that hold tokens, on which a test's hubs stand."""
+    """A database with a plan and a county whose systems hold tokens, on which a test's hubs stand."""
 
     kind: str
     url: str
-    cast: Cast
-    poppy_token: str
-    alameda_token: str
-    session: str  # the cookie of Alameda's liaison
+    plan: str
+    county: str
+    member: str  # who has agreed that these two tell each other
+    plan_token: str
+    county_token: str
+    session: str  # the cookie of the county's liaison
 
 
 @dataclass

@@ -104,7 +104,7 @@ class Client:
     async def about_a_newcomer(self) -> None:
         """Patient, Consent, ServiceRequest and Task at once."""
         cin = f"9{self.number:02}{self.sent:05}C"
-        bundle = adapt.adapt(adapt.load("ours"), cin=cin, plan=self.ground.cast.poppy, county=self.ground.cast.alameda)
+        bundle = adapt.adapt(adapt.load("ours"), cin=cin, plan=self.ground.plan, county=self.ground.county)
         mark = self._mark()
         for entry in bundle["entry"]:
             if entry["resource"]["resourceType"] in ("ServiceRequest", "Task"):
@@ -116,7 +116,7 @@ class Client:
         task = await self.in_two_requests()
         for status in ("accepted", "in-progress"):
             task = await self.send(
-                "PUT", f"/Task/{task['id']}", {**task, "status": status}, token=self.ground.alameda_token
+                "PUT", f"/Task/{task['id']}", {**task, "status": status}, token=self.ground.county_token
             )
 
     async def withdrawn(self) -> None:
@@ -155,7 +155,7 @@ class Client:
         self.ledger.bundles.append(told)
 
     async def _answer(self, method: str, path: str, body: Any, token: str | None = None) -> httpx.Response:
-        headers = {**JSON, "Authorization": f"Bearer {token or self.ground.poppy_token}"}
+        headers = {**JSON, "Authorization": f"Bearer {token or self.ground.plan_token}"}
         answer = await self.http.request(method, f"/fhir{path}", content=encode(body), headers=headers)
         self.ledger.hear(answer)
         return answer
@@ -165,12 +165,14 @@ class Client:
         return [{"system": IDENTIFIER, "value": f"{self.number}-{self.sent}"}]
 
     def documents(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        cast, at, mark = self.ground.cast, clock.now(), self._mark()
+        ground, at, mark = self.ground, clock.now(), self._mark()
         request = document.service_request(
-            member=cast.rosa, service=Service.IHSS_APPLICATION, requester=cast.poppy, performer=cast.alameda, at=at,
-            need="Cannot bathe or cook alone since a fall.",
+            member=ground.member, service=Service.IHSS_APPLICATION, requester=ground.plan, performer=ground.county,
+            at=at, need="Cannot bathe or cook alone since a fall.",
         )  # fmt: skip
-        task = document.task(service_request="", member=cast.rosa, requester=cast.poppy, owner=cast.alameda, at=at)
+        task = document.task(
+            service_request="", member=ground.member, requester=ground.plan, owner=ground.county, at=at
+        )
         return {**request, "identifier": mark}, {**task, "identifier": mark}
 
 

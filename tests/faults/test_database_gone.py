@@ -46,7 +46,7 @@ async def said_so(http: httpx.AsyncClient, ground: Ground) -> None:
     began = time.monotonic()
     page, answer, health = await asyncio.gather(
         http.get("/mous", headers={"cookie": f"{SESSION_COOKIE}={ground.session}"}),
-        http.get(f"/fhir/Patient/{ground.cast.rosa}", headers={"Authorization": f"Bearer {ground.poppy_token}"}),
+        http.get(f"/fhir/Patient/{ground.member}", headers={"Authorization": f"Bearer {ground.plan_token}"}),
         http.get("/health"),
     )
     assert time.monotonic() - began < BOUND
@@ -106,7 +106,7 @@ async def test_while_somebody_else_holds_the_file_everybody_is_told_and_then_it_
             began = time.monotonic()
             await until(lambda: ledger.refusals)
             answer = await http.get(
-                f"/fhir/Patient/{ground.cast.rosa}", headers={"Authorization": f"Bearer {ground.poppy_token}"}
+                f"/fhir/Patient/{ground.member}", headers={"Authorization": f"Bearer {ground.plan_token}"}
             )
             assert time.monotonic() - began < 2 * BOUND
             assert answer.status_code == 503 and int(answer.headers["retry-after"]) > 0

@@ -68,9 +68,9 @@ async def what_is_said(http: httpx.AsyncClient, ground: Ground) -> None:
     assert (await http.get("/fhir/metadata")).status_code == 200
     cookies = {"cookie": f"{SESSION_COOKIE}={ground.session}"}
     assert (await http.get("/mous", headers=cookies)).status_code == 200
-    page = await http.get(f"/members/{ground.cast.rosa}", headers=cookies)
+    page = await http.get(f"/members/{ground.member}", headers=cookies)
     assert page.status_code == 503 and "Rosa" not in page.text
     assert "disk is full" in page.text and int(page.headers["retry-after"]) > 0
-    token = {"Authorization": f"Bearer {ground.poppy_token}"}
-    answer = await http.get(f"/fhir/Patient/{ground.cast.rosa}", headers=token)
+    token = {"Authorization": f"Bearer {ground.plan_token}"}
+    answer = await http.get(f"/fhir/Patient/{ground.member}", headers=token)
     assert answer.status_code == 503 and answer.json()["resourceType"] == "OperationOutcome"

@@ -17,6 +17,7 @@ ROUNDS = 3
 on_postgres = pytest.mark.parametrize("database_kind", [pytest.param("postgres", marks=pytest.mark.postgres)])
 
 
+@pytest.mark.parametrize("filled_with", ["the cast", "a simulated State"])
 async def test_killed_while_systems_write_it_has_all_that_it_acknowledged(
     ground: Ground, hub: Callable[..., Hub]
 ) -> None:

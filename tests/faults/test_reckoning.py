@@ -28,6 +28,7 @@ TAMPERING = {
 }
 
 
+@pytest.mark.parametrize("filled_with", ["the cast", "a simulated State"])
 @pytest.mark.parametrize("database_kind", ["sqlite"])
 async def test_every_kind_of_loss_is_noticed(ground: Ground, hub: Callable[..., Hub], tmp_path: Path) -> None:
     server = await hub().start()

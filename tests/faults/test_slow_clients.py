@@ -21,7 +21,7 @@ MIB = 1024 * 1024
 
 
 def head(ground: Ground, method: str, path: str, *more: str) -> bytes:
-    lines = [f"{method} {path} HTTP/1.1", "Host: hub.test", f"Authorization: Bearer {ground.poppy_token}", *more]
+    lines = [f"{method} {path} HTTP/1.1", "Host: hub.test", f"Authorization: Bearer {ground.plan_token}", *more]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
@@ -55,7 +55,7 @@ async def test_twenty_that_do_not_read_their_answers_hold_up_nobody_and_cost_lit
 ) -> None:
     server = await hub(client_seconds=3).start()
     address, asks = "/fhir/Task?_count=100&_include=Task:focus", 20
-    token = {"Authorization": f"Bearer {ground.poppy_token}"}
+    token = {"Authorization": f"Bearer {ground.plan_token}"}
     async with httpx.AsyncClient(base_url=server.base, timeout=60, headers=token) as http:
         await many_tasks(http, ground)
         size = len((await http.get(address)).content)
