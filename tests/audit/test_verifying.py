@@ -14,7 +14,7 @@ from hub.audit.actions import Entry, record, record_many
 from hub.audit.cli import audit
 from hub.audit.keys import Keys
 from hub.audit.sealing import Sealer, last_seal
-from hub.audit.verifying import verify
+from hub.audit.verifying import address_of, verify
 from hub.db.engine import Engine, bind, fetch, is_sqlite
 from hub.kernel.actor import HUB
 from hub.kernel.errors import Refusal
@@ -194,7 +194,7 @@ async def test_an_empty_trail_is_whole(database: Engine, keys: Keys) -> None:
 async def test_the_command_says_so_in_words_and_by_its_exit_code(
     trail: Engine, keys: Keys, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    url = trail.url if not is_sqlite() else f"sqlite:///{trail.path}"  # type: ignore[union-attr]
+    url = address_of(trail)
     seal = await last_seal()
     assert seal is not None
     head = tmp_path / "head.json"
@@ -212,7 +212,7 @@ async def test_the_command_says_so_in_words_and_by_its_exit_code(
 async def test_a_head_that_the_command_printed_outlives_a_new_key_and_uncovers_a_tail_hashed_anew(
     database: Engine, keys: Keys, tmp_path: Path
 ) -> None:
-    url = database.url if not is_sqlite() else f"sqlite:///{database.path}"  # type: ignore[union-attr]
+    url = address_of(database)
     of_keys, kept = ("--keys", str(keys.folder)), tmp_path / "head.json"
 
     async def head() -> tuple[int, str]:

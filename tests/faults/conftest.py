@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from hub.audit.verifying import address_of
 from hub.auth.tables import AccessToken
 from hub.db.engine import Engine, bind, fetch_value
 from hub.directory.actions import add_system
@@ -106,10 +107,9 @@ async def ground(
     kept, with_cast = durable_databases, filled_with == "the cast"
     if database_kind == "sqlite":
         engine: Engine = await kept.sqlite(tmp_path, with_cast)
-        url = f"sqlite:///{tmp_path / 'hub.sqlite'}"
     else:
         engine = await kept.postgres(request.getfixturevalue("durable"), with_cast)
-        url = engine.url  # type: ignore[union-attr]
+    url = address_of(engine)
     bind(engine)
     try:
         if with_cast:

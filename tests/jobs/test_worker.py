@@ -14,7 +14,8 @@ import pytest
 from hub.audit.actions import Entry, record
 from hub.audit.keys import Keys
 from hub.audit.sealing import Sealer, last_seal
-from hub.db.engine import Engine, fetch, fetch_value, is_sqlite
+from hub.audit.verifying import address_of
+from hub.db.engine import Engine, fetch, fetch_value
 from hub.db.transaction import unit_of_work
 from hub.jobs.actions import LostLease, done_here, enqueue, retry
 from hub.jobs.queries import dead_jobs, queue
@@ -314,7 +315,7 @@ asyncio.run(main())
 async def test_a_job_whose_worker_was_killed_is_done_by_another(database: Engine) -> None:
     await enqueue("test:do", {})
     now = clock.now()
-    url = f"sqlite:///{database.path}" if is_sqlite() else database.url  # type: ignore[union-attr]
+    url = address_of(database)
     killed = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, url, now.isoformat(), env=os.environ)
     assert await killed.wait() == -signal.SIGKILL
     assert (await job())["state"] == "running"
