@@ -18,8 +18,8 @@ from hub.kernel.actor import Actor
 from hub.kernel.calendar import Quarter
 from hub.reports.queries import few
 from hub.reports.queries.behind import rows_of, voided
-from hub.reports.queries.counts import by_history, count_all
-from hub.reports.rules import ALL, BehindRow, Facts, Period, ReferralRow, added_up
+from hub.reports.queries.counts import Counting, by_history
+from hub.reports.rules import ALL, AgreementFact, BehindRow, Facts, MeetingFact, Period, ReferralRow, Tenure, added_up
 
 MOST_QUARTERS = 12
 
@@ -47,11 +47,12 @@ async def gather(organization_id: str, quarter: Quarter, today: date | None = No
     own = await directory.organization(organization_id)
     period = Period(quarter, today or clock.today())
     names = {o.id: o for o in await directory.organizations()}
-    agreements = await few.agreements(own.id, period)
-    tenures = await few.tenures(own.id, period)
-    meetings = await few.meetings(own.id, period)
     possible = sorted(o.id for o in names.values() if o.kind != own.kind)
-    counts, void = await at_once(count_all(own, possible, period), voided(own, possible, period))
+    counting = Counting(own, possible, period)
+    (agreements, tenures, meetings, void), *_ = await at_once(
+        _read(own, possible, period, counting), counting.go_on(), counting.go_on()
+    )
+    counts = counting.counted()
     others = set(agreements) | set(meetings) | counts.partners | set(void)
     partners = sorted((names[o] for o in others if o in names), key=lambda o: (o.name, o.id))
     return Report(
@@ -69,6 +70,20 @@ async def gather(organization_id: str, quarter: Quarter, today: date | None = No
             for other in partners
         ),
     )
+
+
+async def _read(
+    own: directory.OrganizationRow, possible: Sequence[str], period: Period, counting: Counting
+) -> tuple[dict[str, list[AgreementFact]], list[Tenure], dict[str, list[MeetingFact]], dict[str, list[ReferralRow]]]:
+    """What is read whole; whoever has done with it helps to count."""
+    found = (
+        await few.agreements(own.id, period),
+        await few.tenures(own.id, period),
+        await few.meetings(own.id, period),
+        await voided(own, possible, period),
+    )
+    await counting.go_on()
+    return found
 
 
 async def page_behind(report: Report, figure: str, partner: str, offset: int, limit: int) -> Sequence[BehindRow]:

@@ -9,13 +9,14 @@ condition: the figures count by it, and `behind` reads by it.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date, timedelta
+from functools import partial
+from itertools import zip_longest
 from typing import Any
 
 from hub.db.columns import days_between, listed
 from hub.db.engine import fetch
-from hub.db.transaction import at_once
 from hub.directory.queries import OrganizationRow
 from hub.duties.rules import State
 from hub.kernel import clock
@@ -123,38 +124,44 @@ Escalated = dict[tuple[str, Direction], set[str]]
 """By partner and direction: the tasks. One can have escalated on both sides."""
 
 
-async def count_all(own: OrganizationRow, others: Sequence[str], period: Period) -> Counts:
-    """`others`: whoever may be a partner. What the organization sent and what it got are counted beside each other."""
-    counts = Counts()
-    if others:
-        escalated: Escalated = defaultdict(set)
-        owed = owed_between(own.id, others)
-        await at_once(
-            *(
-                _count_side(counts, own, side, others, period, part, escalated)
-                for side, part in zip(SIDES, owed, strict=True)
-            )
-        )
-        for (partner, way), tasks in escalated.items():
-            counts.figures[partner][way]["escalated"] += len(tasks)
-    await _count_refusals(counts, own.id, period)
-    return counts
+class Counting:
+    """What is to be counted, in steps that do not need each other."""
 
+    def __init__(self, own: OrganizationRow, others: Sequence[str], period: Period) -> None:
+        """`others`: whoever may be a partner."""
+        self.own, self.others, self.period = own, others, period
+        self._counts = Counts()
+        self._escalated: Escalated = defaultdict(set)
+        self._left = iter(self._steps())
 
-async def _count_side(
-    counts: Counts, own: OrganizationRow, sides: tuple[str, str], others: Sequence[str], period: Period,
-    owed: tuple[str, Condition], escalated: Escalated,
-) -> None:  # fmt: skip
-    own_side, other_side = sides
-    reading = _Reading(counts, direction_of(own, own_side), other_side, period)
-    side = both(between(own.id, own_side, other_side, others), sent_by(period))
-    await reading.pass_over(both(side, still_open()), ("sent", "unanswered", "in-work", "late"))
-    await reading.pass_over(both(side, ended_after(period)), ("sent", "unanswered", "in-work"))
-    await reading.pass_over(both(side, within("t.ended_on", period)), ("sent",), ended=True)
-    await reading.count(both(side, ended_after(period)), "late")
-    await reading.count(both(side, within("t.loop_closed_on", period)), "loop-closed")
-    await _find_escalated(escalated, own, owed, period)
-    await _count_duties(counts, own, owed, period)
+    async def go_on(self) -> None:
+        """Do what is left, step by step. Who does so beside another does what the other has not begun."""
+        for step in self._left:
+            await step()
+
+    def _steps(self) -> list[Callable[[], Awaitable[None]]]:
+        """Those that take longest come first, so that all who do them end at about the same time."""
+        counts, period = self._counts, self.period
+        found: list[list[Callable[[], Awaitable[None]]]] = [[partial(_count_refusals, counts, self.own.id, period)]]
+        owed = owed_between(self.own.id, self.others)
+        for (own_side, other_side), part in zip(SIDES, owed, strict=True) if self.others else ():
+            reading = _Reading(counts, direction_of(self.own, own_side), other_side, period)
+            side = both(between(self.own.id, own_side, other_side, self.others), sent_by(period))
+            late = ("sent", "unanswered", "in-work", "late")
+            found.append([
+                partial(_count_duties, counts, self.own, part, period),
+                partial(reading.pass_over, both(side, within("t.ended_on", period)), ("sent",), ended=True),
+                partial(reading.pass_over, both(side, ended_after(period)), late),
+                partial(_find_escalated, self._escalated, self.own, part, period),
+                partial(reading.count, both(side, within("t.loop_closed_on", period)), "loop-closed"),
+                partial(reading.pass_over, both(side, still_open()), late),
+            ])  # fmt: skip
+        return [step for steps in zip_longest(*reversed(found)) for step in steps if step]
+
+    def counted(self) -> Counts:
+        for (partner, way), tasks in self._escalated.items():
+            self._counts.figures[partner][way]["escalated"] = len(tasks)
+        return self._counts
 
 
 class _Reading:
