@@ -19,7 +19,18 @@ from hub.kernel.calendar import Quarter
 from hub.reports.queries import few
 from hub.reports.queries.behind import rows_of, voided
 from hub.reports.queries.counts import Counting, by_history
-from hub.reports.rules import ALL, AgreementFact, BehindRow, Facts, MeetingFact, Period, ReferralRow, Tenure, added_up
+from hub.reports.rules import (
+    ALL,
+    AgreementFact,
+    BehindRow,
+    Counted,
+    Facts,
+    MeetingFact,
+    Period,
+    ReferralRow,
+    Tenure,
+    added_up,
+)
 
 MOST_QUARTERS = 12
 
@@ -65,7 +76,7 @@ async def gather(organization_id: str, quarter: Quarter, today: date | None = No
                 tuple(agreements[other.id]),
                 few.positions(tenures, own, other, period),
                 tuple(meetings[other.id]),
-                counted=counts.of(other.id, by_history(void, other.id, period)),
+                counted=counts.of(other.id, void.get(other.id, Counted())),
             )
             for other in partners
         ),
@@ -74,13 +85,13 @@ async def gather(organization_id: str, quarter: Quarter, today: date | None = No
 
 async def _read(
     own: directory.OrganizationRow, possible: Sequence[str], period: Period, counting: Counting
-) -> tuple[dict[str, list[AgreementFact]], list[Tenure], dict[str, list[MeetingFact]], dict[str, list[ReferralRow]]]:
-    """What is read whole; whoever has done with it helps to count."""
+) -> tuple[dict[str, list[AgreementFact]], list[Tenure], dict[str, list[MeetingFact]], dict[str, Counted]]:
+    """What is read whole, and counted by its history while the database counts the rest; then helps to count that."""
     found = (
         await few.agreements(own.id, period),
         await few.tenures(own.id, period),
         await few.meetings(own.id, period),
-        await voided(own, possible, period),
+        {other: by_history(rows, period) for other, rows in (await voided(own, possible, period)).items()},
     )
     await counting.go_on()
     return found

@@ -9,7 +9,7 @@ condition: the figures count by it, and `behind` reads by it.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, timedelta
 from functools import partial
 from itertools import zip_longest
@@ -347,6 +347,6 @@ async def _count_refusals(counts: Counts, own: str, period: Period) -> None:
             counts.plain[row["other"]]["refusals"] += row["n"]
 
 
-def by_history(rows: Mapping[str, Sequence[ReferralRow]], partner: str, period: Period) -> Counted:
-    """The figures of the few that are counted by their history."""
-    return counted(Facts(partner, "", referrals=tuple(rows.get(partner, ()))), period)
+def by_history(rows: Sequence[ReferralRow], period: Period) -> Counted:
+    """The figures of the few of a partner that are counted by their history."""
+    return counted(Facts("", "", referrals=tuple(rows)), period)

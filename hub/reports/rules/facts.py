@@ -25,13 +25,17 @@ class Period:
     def closed(self) -> bool:
         return self.today > self.quarter.end
 
-    @property
+    @cached_property
+    def start(self) -> date:
+        return self.quarter.start
+
+    @cached_property
     def as_of(self) -> date:
         """The last day that counts."""
         return min(self.quarter.end, self.today)
 
     def __contains__(self, day: date | None) -> bool:
-        return day is not None and self.quarter.start <= day <= self.as_of
+        return day is not None and self.start <= day <= self.as_of
 
     def passed(self, due: date) -> bool:
         """Whether a date is over within this period."""
