@@ -14,7 +14,7 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from hub.db.engine import look_up
+from hub.db.engine import is_sqlite, look_up
 from hub.db.lists import marks, padded
 from hub.db.together import Asked, Rows, ask_together
 from hub.directory.rules import positions_of_kind
@@ -192,13 +192,29 @@ def _those(desks: Desks, mine: Callable[[str | None], object]) -> _Towards:
 
 
 def _counting(mine: str, args: list[Any], partner: str, towards: str, today: date) -> tuple[str, list[Any]]:
-    """A number for each group. What lies together in an index is counted in less time than it is grouped."""
+    """A number for each group. What lies together in an index is counted in less time than it is grouped; nothing is
+    counted twice.
+    """
     counts, values = [], []
-    for group in (None, Group.OVERDUE, Group.TODAY, Group.WEEK, Group.NEW):
-        dates, days = _in_group(group, today) if group else ("", [])
-        counts.append(f"(SELECT COUNT(*) FROM duty d WHERE {mine} AND {towards}{dates}) AS {group or 'n'}")
-        values += [*args, *days]
+    for group in (Group.LATER, Group.OVERDUE, Group.TODAY, Group.WEEK, Group.NEW):
+        parts = []
+        for dates, days in _later(today) if group is Group.LATER else [_in_group(group, today)]:
+            parts.append(f"(SELECT COUNT(*) FROM duty d WHERE {mine} AND {towards}{dates})")
+            values += [*args, *days]
+        counts.append(f"{' + '.join(parts)} AS {group}")
     return f"SELECT 'own' AS kind, '' AS position, {partner} AS partner, '' AS above, {', '.join(counts)}", values
+
+
+def _later(today: date) -> list[tuple[str, list[Any]]]:
+    """The group in ranges of the index by rule: those before, between and after the rules that it leaves out. COALESCE
+    keeps PostgreSQL from the index by date, in which it would walk over those too.
+    """
+    names = sorted(ANSWERS_FIRST)
+    bounds = [
+        "".join((f" AND d.rule > '{low}'" if low else "", f" AND d.rule < '{high}'" if high else ""))
+        for low, high in zip([None, *names], [*names, None], strict=True)
+    ]
+    return [(f" AND COALESCE(d.due_on, d.due_on) > {{}}{bound}", [end_of_week(today)]) for bound in bounds]
 
 
 async def _count(own: Sequence[_Pile], awaited: _Awaited, desks: Desks, actor: Actor, today: date) -> _Found:
@@ -221,13 +237,14 @@ async def _count(own: Sequence[_Pile], awaited: _Awaited, desks: Desks, actor: A
         add(f"{counting} FROM organization o WHERE {to}", [*args, *partners])
     if positions := padded(sorted(desks.of(actor.id))):
         add(
-            "SELECT 'risen', d.position, d.counterpart, d.escalate_position, COUNT(*),"
+            "SELECT 'risen', d.position, d.counterpart, d.escalate_position,"
+            f" SUM(CASE WHEN d.due_on > {{}} THEN {_FIRST} ELSE 0 END),"
             " SUM(CASE WHEN d.due_on < {} THEN 1 ELSE 0 END), SUM(CASE WHEN d.due_on = {} THEN 1 ELSE 0 END),"
             f" SUM(CASE WHEN d.due_on > {{}} AND d.due_on <= {{}} THEN {_FIRST} ELSE 0 END),"
             f" SUM(CASE WHEN d.due_on > {{}} THEN 1 - {_FIRST} ELSE 0 END) FROM duty d"
             f" WHERE d.organization = {{}} AND d.escalate_position IN ({marks(positions)}) AND d.state = 'open'"
             " AND d.escalated_on IS NOT NULL GROUP BY d.position, d.counterpart, d.escalate_position",
-            [today, today, today, end_of_week(today), today, actor.home, *positions],
+            [end_of_week(today), today, today, today, end_of_week(today), today, actor.home, *positions],
         )
     if awaited.towards:
         to, partners = awaited.towards.sql("o.id")
@@ -244,14 +261,11 @@ async def _count(own: Sequence[_Pile], awaited: _Awaited, desks: Desks, actor: A
             if desks.why(actor.id, position, partner, above) is not Because.ESCALATED:
                 continue  # it is counted with mine
             found.risen.setdefault((position, above), set()).add(partner or "")
-        if not row["n"]:
-            continue
-        counts = found.counts.setdefault(partner, Counter())
+        numbers = {group: row[group] for group in Group if row.get(group)}
         if row["kind"] == "waiting":
-            counts[Group.WAITING] += row["n"]
-            continue
-        near = {Group(name): row[name] for name in ("overdue", "today", "week", "new")}
-        counts.update({**near, Group.LATER: row["n"] - sum(near.values())})
+            numbers = {Group.WAITING: sum(numbers.values())}
+        if any(numbers.values()):
+            found.counts.setdefault(partner, Counter()).update(numbers)
     return found
 
 
@@ -288,21 +302,31 @@ def _asked_rows(heaps: Iterable[_Heap], parts: Sequence[_Part], today: date) -> 
     for group, partners, skip, limit in parts:
         arms, (dates, days) = [], _in_group(group, today)
         mixed = group in (Group.OVERDUE, Group.TODAY, Group.WAITING)  # with answers and others in it
+        way = "DESC" if group in _NEWEST_FIRST else "ASC"
+        # Of each partner alone PostgreSQL takes the first ones out of the index; of several at once it takes all of
+        # them, to put them in order. SQLite merges, and knows no LATERAL.
+        first_by_index = not mixed and not is_sqlite()
+        kept = f"SELECT d.id, {_FIRST if mixed else 0}, d.due_on FROM duty d"
         for heap in heaps:
             if isinstance(heap, _Awaited) != (group is Group.WAITING):
                 continue
             sql, args = heap.sql()
             column = "d.counterpart" if group is not Group.WAITING else "d.organization"
             of = padded(sorted(one for one in partners if one is not None and one in heap.towards))
-            conditions = [f"{column} IN ({marks(of)})"] if of else []
-            if None in partners and None in heap.towards:
-                conditions.append(f"{column} IS NULL")
-            for condition in conditions:
+            if of and first_by_index:
                 arms.append(
-                    f"SELECT d.id, {_FIRST if mixed else 0}, d.due_on FROM duty d WHERE {sql} AND {condition}{dates}"
+                    "SELECT f.id, 0, f.due_on FROM organization o CROSS JOIN LATERAL (SELECT d.id, d.due_on FROM duty d"
+                    f" WHERE {sql} AND {column} = o.id{dates} ORDER BY d.due_on {way}, d.id DESC LIMIT {{}}) f"
+                    f" WHERE o.id IN ({marks(of)})"
                 )
-                values += [*args, *(of if condition is conditions[0] and of else ()), *days]
-        order = f"{'2, ' if mixed else ''}3 {'DESC' if group in _NEWEST_FIRST else 'ASC'}, 1 DESC"
+                values += [*args, *days, skip + limit, *of]
+            elif of:
+                arms.append(f"{kept} WHERE {sql} AND {column} IN ({marks(of)}){dates}")
+                values += [*args, *of, *days]
+            if None in partners and None in heap.towards:
+                arms.append(f"{kept} WHERE {sql} AND {column} IS NULL{dates}")
+                values += [*args, *days]
+        order = f"{'2, ' if mixed else ''}3 {way}, 1 DESC"
         lists.append(
             f"SELECT '{group}' AS part, {group}.id FROM ({' UNION ALL '.join(arms)} ORDER BY {order}"
             f" LIMIT {{}} OFFSET {{}}) {group}"
