@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -45,6 +46,7 @@ def _instant(stored: bytes) -> datetime:
     return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
 
 
+@lru_cache(maxsize=4096)  # a function of the text alone; the same days come again in row after row
 def _day(stored: bytes) -> date:
     return date.fromisoformat(stored.decode())
 

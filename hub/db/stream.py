@@ -17,7 +17,7 @@ PAGE = 2000
 
 # So that PostgreSQL keeps the grants in a table of its own instead of looking each up: twice as fast over many rows.
 _FOR_MANY_ROWS = "SET LOCAL work_mem = '64MB'; SET LOCAL jit = off"
-_CACHE_KIB = 4000  # who reads everything once uses no page again, however many are kept
+_CACHE_KIB = 300  # who reads everything once uses no page again: a large cache only pushes rows out of the processor's
 
 Page = list[Any]
 """Rows in the order of the selected columns: tuples, or what can be used like them."""
