@@ -133,6 +133,12 @@ def _note(stage: str, before: int | None, after: int, told: str | None) -> str:
     return f"UPDATE simulation SET done = {after} WHERE stage = {_quoted(stage)} AND done = {before}"
 
 
+_PRAGMAS = (
+    "journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = OFF", "cache_size = -8000",
+    "wal_autocheckpoint = 4000",  # one step fills the usual 1000 pages: each would wait for the disk
+)  # fmt: skip
+
+
 class _Sqlite:
     """Statements in a thread, so that the bar goes on. A crash of the process loses nothing; one of the machine at most
     the last steps, whole, which the next start makes again.
@@ -141,7 +147,7 @@ class _Sqlite:
     def __init__(self, path: str) -> None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         self._connection = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
-        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = OFF", "cache_size = -8000"):
+        for pragma in _PRAGMAS:
             self._connection.execute(f"PRAGMA {pragma}")
 
     async def fetch(self, sql: str) -> list[tuple[Any, ...]]:
