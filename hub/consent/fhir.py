@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from hub.consent import actions, document, queries
@@ -96,6 +97,7 @@ PATIENT = Resource(
     visible=queries.visible_patients,
     reach=_reach_of_patients,
     permit=_permit_patients,
+    foreseen=partial(queries.foreseen, "id", "source"),
     create=_create_patient,
     update=_update_patient,
     documentation="A member, found by CIN: the same CIN is the same Patient, and is not created twice.",
@@ -118,6 +120,7 @@ CONSENT = Resource(
     visible=_visible_consents,
     reach=_reach_of_consents,
     permit=_permit_consents,
+    foreseen=partial(queries.foreseen, "member", "recorder"),
     create=_create_consent,
     update=_update_consent,
     documentation="Recorded by a discloser that it names, or by the other side where the MOU says that it collects "

@@ -14,7 +14,7 @@ from hub.consent.rules import CARE, OWN, Decision, Facts, Grant, Ground, Questio
 from hub.db.engine import fetch, look_up
 from hub.db.lists import marks, padded
 from hub.db.merged import ROW_BY_ROW
-from hub.db.together import Asked, Rows, ask_together
+from hub.db.together import Among, Asked, Rows, Values, ask_together
 from hub.kernel import clock
 from hub.kernel.actor import Actor
 from hub.kernel.errors import NotFound
@@ -87,19 +87,34 @@ async def known(recipient: str, members: Iterable[str], disclosers: Iterable[str
     of, by = padded(sorted(members)), padded(sorted(disclosers))
     if not of:
         return _UNKNOWN
-    (found,) = await ask_together(_asked(recipient, of, by, on))
+    (found,) = await ask_together(_asked(recipient, (marks(of), of), (marks(by), by), on))
     return replace(found, members=frozenset(of), disclosers=frozenset(by))
 
 
-def _asked(recipient: str, of: list[str], by: list[str], on: date) -> Asked[Known]:
+def _asked(recipient: str, of: Values, by: Values, on: date) -> Asked[Known]:
+    members, named = of
     between, args = mou.agreed(recipient, by, on)
     return Asked(
         "SELECT g.member, g.discloser, g.consent AS basis, g.purpose, g.labels AS listed, g.from_date, g.until_date"
-        f" FROM consent_grant g WHERE g.recipient = {{}} AND g.member IN ({marks(of)})"
+        f" FROM consent_grant g WHERE g.recipient = {{}} AND g.member IN ({members})"
         f" UNION ALL SELECT NULL, m.discloser, m.agreement, NULL, m.elements, m.since, NULL FROM ({between}) m",
-        [recipient, *of, *args],
+        [recipient, *named, *args],
         partial(_known, recipient),
     )
+
+
+def foreseen(member: str, discloser: str, actor: Actor, among: Among, memory: dict[Any, Any]) -> Asked[None]:
+    """What `permit` will ask for rows that are just being looked up, so that it finds it in the `memory`. `member` and
+    `discloser`: the rows' columns.
+    """
+    unless = (discloser, actor.home)
+    asked = _asked(actor.home, among.values(member, unless), among.values(discloser, unless), clock.today())
+
+    def note(rows: Rows) -> None:
+        of, by = among.held(member, unless), among.held(discloser, unless)
+        memory[_MEMORY] = replace(asked.read(rows), members=of, disclosers=by)
+
+    return Asked(asked.sql, asked.args, note)
 
 
 def _known(recipient: str, rows: Rows) -> Known:
@@ -131,7 +146,7 @@ def _labels(text: str) -> frozenset[str]:
 
 def asked_facts(member: str, discloser: str, recipient: str, on: date) -> Asked[Facts]:
     """The facts of one release, for who asks more than that together."""
-    asked = _asked(recipient, [member], [discloser], on)
+    asked = _asked(recipient, ("{}", [member]), ("{}", [discloser]), on)
     return Asked(asked.sql, asked.args, lambda rows: _known(recipient, rows).facts(member, discloser))
 
 

@@ -29,6 +29,8 @@ A feature's `fhir.py` holds, for example:
         reach=queries.reach_of_tasks,                # where there are no ways: actor -> (SELECT of the `id` of all that
                                                      # can be visible, and maybe of more, its arguments); by indexes
         permit=queries.permit_tasks,                 # (actor, rows, context) -> rows; plain or async
+        foreseen=queries.foreseen_of_tasks,          # (actor, among, memory) -> what `permit` will look up, asked
+                                                     # together with the rows; `permit` finds it in context.memory
         create=actions.receive, update=actions.change,
     )
 
@@ -56,6 +58,8 @@ import msgspec
 from piccolo.table import Table
 
 from hub.db.documents import Stored
+from hub.db.together import Among
+from hub.db.together import Asked as AskedRows
 from hub.fhir.structure import Shape, shape_of
 from hub.kernel.actor import Actor
 from hub.kernel.errors import Issue
@@ -227,6 +231,7 @@ class Way(msgspec.Struct, frozen=True):
 
 Ways = Callable[[Actor], Sequence[Way]]
 Permit = Callable[[Actor, list[Row], WriteContext], list[Row] | Awaitable[list[Row]]]
+Foreseen = Callable[[Actor, Among, dict[Any, Any]], AskedRows[None]]
 Check = Callable[[Document], Iterable[Issue]]
 
 
@@ -237,6 +242,7 @@ class Resource:
     visible: Visible
     search: tuple[Param, ...] = ()
     permit: Permit | None = None
+    foreseen: Foreseen | None = None
     create: Create | None = None
     update: Update | None = None
     checks: tuple[Check, ...] = ()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -11,6 +10,7 @@ from urllib.parse import parse_qsl
 from hub.db.engine import fetch, look_up
 from hub.db.lists import marks, padded
 from hub.db.merged import merged
+from hub.db.together import Among, Asked, Rows, Values, ask_of_found
 from hub.fhir.asked import conditions
 from hub.fhir.description import Resource, Row, all_ways
 from hub.fhir.order import Part, SortKey
@@ -73,7 +73,7 @@ async def permitted(call: Call, resource: Resource, rows: list[Row]) -> list[Row
     if resource.permit is None or not rows:
         return rows
     found = resource.permit(call.actor, rows, call.context)
-    return await found if inspect.isawaitable(found) else found
+    return found if isinstance(found, list) else await found
 
 
 async def select(resource: Resource, condition: Condition, tail: str = "", *, few: bool = False) -> list[Row]:
@@ -82,16 +82,35 @@ async def select(resource: Resource, condition: Condition, tail: str = "", *, fe
     return await read(f"{resource.select()}{condition.sql}{tail}", *condition.args)
 
 
+Foreseen = Callable[[Among], Asked[None]]
+
+
 async def in_order(
-    resource: Resource, parts: Sequence[Part], keys: Sequence[SortKey], limit: int, *, few: bool
+    resource: Resource,
+    parts: Sequence[Part],
+    keys: Sequence[SortKey],
+    limit: int,
+    *,
+    few: bool,
+    ahead: Sequence[Foreseen] = (),
 ) -> list[Row]:
-    """The first rows in an order, out of those that any of the parts finds, with its columns."""
+    """The first rows in an order, out of those that any of the parts finds, with its columns. `ahead`: what will be
+    asked of them.
+    """
     if not parts:
         return []
     args = [arg for part in parts for arg in part.condition.args]
     selects = [(f"{resource.select(part.selected)}{part.condition.sql}", part.order) for part in parts]
     sql = merged(selects, ", ".join(key.order for key in keys), limit)
-    return await (look_up if few else fetch)(sql, *args)
+    return await ask_of_found(Asked(sql, args, list), *ahead, few=few)
+
+
+def foreseen(call: Call, resource: Resource) -> list[Foreseen]:
+    """What the decision function will ask of rows that are looked up for this call."""
+    if resource.foreseen is None or call.memory is None:
+        return []
+    asks, actor, memory = resource.foreseen, call.actor, call.memory
+    return [lambda among: asks(actor, among, memory)]
 
 
 async def one(call: Call, resource: Resource, row_id: str, letter: str = "r") -> Row | None:
@@ -115,9 +134,14 @@ async def by_ids(call: Call, resource: Resource, ids: Iterable[str]) -> list[Row
     wanted = padded(ids)
     if not wanted:
         return []
-    seen = sifted(call, resource, "r")
-    sql = f"{resource.select()}r.id IN ({marks(wanted)}) AND {seen.sql}"
-    return await permitted(call, resource, await look_up(sql, *wanted, *seen.args))
+    asked = asked_by_ids(call, resource, (marks(wanted), wanted))
+    return await permitted(call, resource, await look_up(asked.sql, *asked.args))
+
+
+def asked_by_ids(call: Call, resource: Resource, ids: Values) -> Asked[Rows]:
+    """The rows with these ids of those that the asker may see, before the decision function is asked."""
+    seen, (among, wanted) = sifted(call, resource, "r"), ids
+    return Asked(f"{resource.select()}r.id IN ({among}) AND {seen.sql}", [*wanted, *seen.args], list)
 
 
 def members_of(call: Call, told: Iterable[tuple[Resource, Row]]) -> dict[str, Side]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from hub.consent.elements import ELEMENTS
-from hub.consent.queries import Ask, granted, granted_to_many, permit
+from hub.consent.queries import Ask, foreseen, granted, granted_to_many, permit
 from hub.db.documents import Stored
 from hub.db.merged import ROW_BY_ROW
 from hub.fhir.description import Date, Document, Reference, Resource, Row, Token, Way, WriteContext, any_way
@@ -154,6 +155,7 @@ SERVICE_REQUEST = Resource(
     visible=any_way(_ways_to_requests),
     ways=_ways_to_requests,
     permit=_permit_requests,
+    foreseen=partial(foreseen, "member", "requester"),
     create=_create_request,
     update=_update_request,
     documentation="What is asked. Its status is the requester's: it sets completed when it has seen the outcome.",
@@ -186,6 +188,7 @@ TASK = Resource(
     visible=any_way(_ways_to_tasks),
     ways=_ways_to_tasks,
     permit=_permit_tasks,
+    foreseen=partial(foreseen, "member", "requester"),
     create=_create_task,
     update=_update_task,
     documentation="The asking. Its status follows the Gravity transition table; poll with "
@@ -212,6 +215,7 @@ PROCEDURE = Resource(
     visible=_visible_procedures,
     reach=_reach_of_procedures,
     permit=_permit_procedures,
+    foreseen=partial(foreseen, "member", "performer"),
     create=_create_procedure,
     update=_update_procedure,
     documentation="What was done: the outcome to which a Task's output points.",

@@ -85,14 +85,15 @@ async def terms(discloser: str, recipient: str, on: date) -> frozenset[DataEleme
     return frozenset(DataElement(row["element"]) for row in rows)
 
 
-def agreed(recipient: str, disclosers: Sequence[str], on: date) -> tuple[str, list[Any]]:
-    """SQL with a row for each MOU under which one of the disclosers (at least one is given) agreed to share something
-    with the recipient on that day: `discloser`, `agreement`, in one text the `elements`, and `since`, where the MOU is
-    in force between the two.
+def agreed(recipient: str, disclosers: tuple[str, Sequence[str]], on: date) -> tuple[str, list[Any]]:
+    """SQL with a row for each MOU under which one of the disclosers (given as what follows `IN`, with its arguments)
+    agreed to share something with the recipient on that day: `discloser`, `agreement`, in one text the `elements`, and
+    `since`, where the MOU is in force between the two.
 
     What `agreement_in_force` and `terms` tell, for a decision that asks for both. The terms lead to the MOU, for an
     organization may have dozens of MOUs. Where there are several MOUs, the one that `governs` does.
     """
+    by, named = disclosers
     sql = (
         "SELECT q.discloser, q.agreement, q.elements, (SELECT a.effective_date FROM agreement a"
         " JOIN agreement_party x ON x.agreement = a.id AND x.organization = q.discloser"
@@ -100,10 +101,10 @@ def agreed(recipient: str, disclosers: Sequence[str], on: date) -> tuple[str, li
         " WHERE a.id = q.agreement AND x.organization <> y.organization"
         f" AND (x.role = 'county' OR y.role = 'county') AND {IN_FORCE_SQL}) AS since"
         f" FROM (SELECT t.discloser, t.agreement, {listed('t.element')} AS elements FROM mou_term t"
-        f" WHERE t.recipient = {{}} AND t.discloser IN ({', '.join(['{}'] * len(disclosers))}) AND t.from_date <= {{}}"
+        f" WHERE t.recipient = {{}} AND t.discloser IN ({by}) AND t.from_date <= {{}}"
         " AND (t.until_date IS NULL OR t.until_date >= {}) GROUP BY t.discloser, t.agreement) q"
     )
-    return sql, [recipient, on, on, recipient, *disclosers, on, on]
+    return sql, [recipient, on, on, recipient, *named, on, on]
 
 
 def governs(one: tuple[Any, str], other: tuple[Any, str]) -> bool:
