@@ -246,8 +246,8 @@ async def permit(
     """
     recipient, today = actor.home, clock.today()
     asks = list(asks)
-    members = {ask.member for ask in asks if ask.discloser != recipient}
-    disclosers = {ask.discloser for ask in asks if ask.discloser != recipient}
+    theirs = [ask for ask in asks if ask.discloser != recipient]
+    members, disclosers = {ask.member for ask in theirs}, {ask.discloser for ask in theirs}
     on_record: Known | None = memory.get(_MEMORY) if memory else None
     if on_record is None or not (members <= on_record.members and disclosers <= on_record.disclosers):
         on_record = await known(recipient, members, disclosers, today)

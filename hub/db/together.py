@@ -105,11 +105,12 @@ async def _in_one(
     parts: list[Rows] = [[] for _ in texts]
     if records:
         places = _places(tuple(records[0].keys()))
+        number, (mark, columns, names) = 0, places[0]
         for record in records:
-            for number, (mark, columns, names) in enumerate(places):
-                if record[mark] is not None:
-                    parts[number].append(dict(zip(names, record[columns], strict=True)))
-                    break
+            if record[mark] is None:  # the rows of a question come one after another
+                number = next(one for one, place in enumerate(places) if record[place[0]] is not None)
+                mark, columns, names = places[number]
+            parts[number].append(dict(zip(names, record[columns])))  # noqa: B905 - as long as each other
     return parts
 
 

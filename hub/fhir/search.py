@@ -171,7 +171,7 @@ def _ask_ahead(call: Call, led_to: LedTo, number: int, target: Resource, column:
 async def _included(call: Call, asked: Asked, matches: list[Row], led_to: LedTo) -> Found:
     """What `_include` and `_revinclude` lead to: once each, and only what the asker may see of that type."""
     found: Found = {}
-    known = {(asked.resource.name, str(row["id"])) for row in matches}
+    known = {(asked.resource.name, row["id"]) for row in matches}
     fresh: dict[str, list[Row]] = {asked.resource.name: matches}
     for number in range(_ROUNDS):
         ahead = [(place, one) for place, one in enumerate(asked.includes) if number == 0 or one.iterate]
@@ -195,7 +195,7 @@ async def _included(call: Call, asked: Asked, matches: list[Row], led_to: LedTo)
             rows = await _sources(call, follow, fresh.get(follow.target, []))
             _take(follow.source, rows, known, found, next_fresh)
         fresh = next_fresh
-        if not fresh or len(found) >= MAX_INCLUDED:
+        if not any(fresh.values()) or len(found) >= MAX_INCLUDED:
             break
     return found
 
@@ -203,12 +203,13 @@ async def _included(call: Call, asked: Asked, matches: list[Row], led_to: LedTo)
 def _take(
     resource: Resource, rows: list[Row], known: set[tuple[str, str]], found: Found, fresh: dict[str, list[Row]]
 ) -> None:
+    name, taken = resource.name, fresh.setdefault(resource.name, [])
     for row in rows:
-        key = (resource.name, str(row["id"]))
+        key = (name, row["id"])
         if key not in known and len(found) < MAX_INCLUDED:
             known.add(key)
             found[key] = (resource, row)
-            fresh.setdefault(resource.name, []).append(row)
+            taken.append(row)
 
 
 def _plain_column(follow: Follow) -> str | None:

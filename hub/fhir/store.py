@@ -148,23 +148,22 @@ def members_of(call: Call, told: Iterable[tuple[Resource, Row]]) -> dict[str, Si
     """Whose data these rows are, for the audit trail; with each member the other side, and on what it rested."""
     own = call.actor.organization
     sides: dict[str, str | None] = {}
-    grounds: dict[str, str] = {}
+    grounds: dict[str, str | None] = {}
     for resource, row in told:
         member = row[resource.member] if resource.member else None
         if not member:
             continue
-        if sides.get(member) is None:
-            sides[member] = None
-            for party in resource.parties:
-                if row[party] is not None and row[party] != own:
-                    sides[member] = row[party]
-                    break
-        basis, before = row.get("basis"), grounds.get(member)
-        if basis and basis != before:
+        basis = row.get("basis")
+        if member not in grounds:
+            grounds[member] = basis
+        elif basis and basis != grounds[member]:
+            before = grounds[member]
             grounds[member] = f"{before}; {basis}" if before else basis
-    return {member: Side(side, grounds.get(member)) for member, side in sides.items()}
+        if sides.get(member) is None:
+            sides[member] = next((row[one] for one in resource.parties if row[one] not in (None, own)), None)
+    return {member: Side(side, grounds[member]) for member, side in sides.items()}
 
 
 def basis_of(rows: Sequence[Row]) -> str | None:
-    found = dict.fromkeys(str(row["basis"]) for row in rows if row.get("basis"))
+    found = dict.fromkeys([row["basis"] for row in rows if row.get("basis")])
     return "; ".join(found) or None

@@ -291,6 +291,12 @@ async def test_any_number_of_rows_is_one_statement_of_the_same_text(lab: Lab) ->
     assert found == rows(0, 2022)
 
 
+async def test_texts_come_back_as_they_were_written_however_many_rows_go_together(lab: Lab) -> None:
+    texts = ['"quoted" and \\ slashed', "line\nline\ttab", "{curly} [square] null", "", "Nuñez – 李", "\u2028\x7f"]
+    await add_many("tag", [{"id": f"{n}", "name": text} for n, text in enumerate(texts)])
+    assert [row["name"] for row in await fetch("SELECT name FROM tag ORDER BY id")] == texts
+
+
 async def test_a_text_that_is_too_long_is_refused_and_not_cut_off(lab: Lab) -> None:
     with pytest.raises(asyncpg.StringDataRightTruncationError):
         await add_many("county", [county("x" * 21), county("y")])

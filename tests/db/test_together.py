@@ -9,7 +9,7 @@ import pytest
 
 from hub.db.engine import add, fetch, is_sqlite, look_up
 from hub.db.postgres import PooledPostgresEngine
-from hub.db.together import Asked, Rows, ask_together
+from hub.db.together import Among, Asked, Rows, ask_of_found, ask_together
 from hub.db.transaction import unit_of_work
 from hub.kernel import clock
 from hub.kernel.ids import new_id
@@ -75,3 +75,39 @@ async def test_on_postgresql_they_are_one_round_trip(cast: Cast, monkeypatch: py
     assert len(sent) == 1
     await fetch("SELECT 1 AS one")
     assert len(sent) == 2
+    told: list[Rows] = []
+    await ask_of_found(staff_of(cast.alameda), lambda among: holding(among, told))
+    assert len(sent) == 3
+    assert {row["code"] for row in told[0]} == {"county"}
+
+
+def staff_of(organization: str) -> Asked[Rows]:
+    """From the last given name to the first."""
+    return Asked(
+        "SELECT id, given, organization FROM person WHERE organization = {} ORDER BY given DESC", [organization], list
+    )
+
+
+def holding(among: Among, told: list[Rows]) -> Asked[None]:
+    """The organizations of the people found."""
+    sql, args = among.values("organization")
+    return Asked(f"SELECT kind AS code FROM organization WHERE id IN ({sql})", args, told.append)
+
+
+async def test_rows_of_which_more_is_asked_come_in_their_order(cast: Cast) -> None:
+    told: list[Rows] = []
+    rows = await ask_of_found(staff_of(cast.alameda), lambda among: holding(among, told), others)
+    assert rows == await look_up(staff_of(cast.alameda).sql, cast.alameda)
+    assert [row["given"] for row in rows] == ["Thomas", "Marisol", "Arturo"]
+
+
+def others(among: Among) -> Asked[None]:
+    """Of somebody else than Alameda's first: nobody's."""
+    sql, args = among.values("organization", ("given", "Thomas"))
+    return Asked(f"SELECT day FROM holiday WHERE organization IN ({sql})", args, lambda rows: None)
+
+
+async def test_of_rows_that_are_not_there_nothing_more_is_found(cast: Cast) -> None:
+    told: list[Rows] = []
+    assert await ask_of_found(staff_of("nobody"), lambda among: holding(among, told)) == []
+    assert told in ([], [[]])

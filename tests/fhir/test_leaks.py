@@ -234,6 +234,16 @@ async def test_labelled_data_need_a_consent_that_names_the_label(cast: Cast, pop
     assert (await poppy.get(f"/ServiceRequest/{request}")).status_code == 200
 
 
+async def test_what_a_withheld_task_leads_to_is_not_included(cast: Cast, poppy: Api) -> None:
+    await agree(cast.marisol, cast.rosa, cast.alameda, cast.poppy)
+    withheld, told = await referral_from_county(cast), await referral_from_county(cast)
+    assert len((await poppy.get("/Task?_include=Task:focus")).json()["entry"]) == 4
+    await label("task", withheld, "PSY")
+    entries = (await poppy.get("/Task?_include=Task:focus")).json()["entry"]
+    request = await fetch_value("SELECT service_request FROM task WHERE id = {}", told)
+    assert [one["resource"]["id"] for one in entries] == [told, request]
+
+
 async def test_a_label_of_a_contained_resource_is_a_label(cast: Cast, poppy: Api) -> None:
     await agree(cast.marisol, cast.rosa, cast.alameda, cast.poppy)
     task = await referral_from_county(cast)

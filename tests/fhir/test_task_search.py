@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub.db.engine import fetch
+import pytest
+
+from hub.db.engine import fetch, is_sqlite
+from hub.db.postgres import PooledPostgresEngine
 from hub.referrals.actions.desk import take_step
 from hub.referrals.rules import Event
 from tests.cast import Cast
@@ -46,3 +49,26 @@ async def test_tasks_of_several_statuses_come_in_one_order_over_all_pages(cast: 
     (found,) = await pages(poppy, f"status={every}&_sort=-_lastUpdated")
     assert [one for one in found if one != own[3]] == newest_first and own[3] in found
     assert await pages(poppy, "status=completed,cancelled") == [[]]
+
+
+async def test_a_page_with_what_it_leads_to_is_one_question_to_postgresql(
+    cast: Cast, web: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poppy = await system_of(web, cast.poppy)
+    await agree(cast.marisol, cast.rosa, cast.alameda, cast.poppy)
+    tasks = [await referral_from_county(cast), await referral_from_plan(cast)]
+    asked: list[str] = []
+    alone = PooledPostgresEngine.alone
+
+    async def counting(self: Any, sql: str, args: Any) -> Any:
+        asked.append(sql)
+        return await alone(self, sql, args)
+
+    monkeypatch.setattr(PooledPostgresEngine, "alone", counting)
+    found = (await poppy.get("/Task?_include=Task:focus")).json()["entry"]
+    kinds = [one["resource"]["resourceType"] for one in found]
+    assert kinds == ["Task", "Task", "ServiceRequest", "ServiceRequest"]
+    assert {one["resource"]["id"] for one in found[:2]} == set(tasks)
+    if not is_sqlite():  # there a question goes nowhere
+        about_rows = [sql for sql in asked if "access_token" not in sql]
+        assert len(about_rows) == 1
