@@ -127,7 +127,7 @@ def sifted(call: Call, resource: Resource, letter: str) -> Condition:
     of, in a State a hundred thousand rows for three.
     """
     seen = scope(call, resource, letter, decided=True)
-    return Condition(f"CASE WHEN {seen.sql} THEN 1 ELSE 0 END = 1", seen.args)
+    return Condition(f"(CASE WHEN {seen.sql} THEN TRUE ELSE FALSE END)", seen.args)
 
 
 async def by_ids(call: Call, resource: Resource, ids: Iterable[str]) -> list[Row]:
