@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 
-from hub.audit.checking import MEMBERS, Found, Loaded, Stretch, check, digest_of
+from hub.audit.checking import MEMBERS, Found, Loaded, Piece, Stretch, check, digest_of, hash_of
 from hub.audit.reading import (
     BESIDE,
     COUNT_LOOSE,
@@ -28,6 +28,7 @@ from hub.audit.reading import (
 )
 from hub.audit.rules import GENESIS, Seal, seal_of
 
+_PIECE = 100  # rows that are compared together: many would not stay near the processor
 _STALE = "1 hour"  # an entry so much older than the last seal, and in no chain, was put there by hand
 
 # What is missing of an instant as PostgreSQL writes it (`2026-11-18 18:00:00.5+00`) to that of `rules.instant_text`.
@@ -44,6 +45,23 @@ _OF_NOW = "SELECT 1 FROM pg_attribute WHERE attrelid = 'audit_entry'::regclass A
 _EACH_ONCE = """SELECT COUNT(DISTINCT i.indrelid) = 2 FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid
     AND i.indnkeyatts = 1 AND a.attnum = i.indkey[0] WHERE i.indisunique AND i.indisvalid AND i.indpred IS NULL
     AND (i.indrelid, a.attname) IN (('audit_entry'::regclass, 'id'), ('audit_chain'::regclass, 'entry'))"""
+
+
+def _piece(links: list[Row], rows: dict[str, Row], beside: dict[str, str | None]) -> Piece:
+    seqs, stored, entries = zip(*links, strict=True)
+    found = [rows.get(entry) for entry in entries]
+    there = [row for row in found if row is not None]
+    return Piece(
+        seqs,
+        stored,
+        entries,
+        lambda: zip(seqs, stored, entries, found, map(beside.get, entries), strict=True),
+        ids=[row[0] for row in there],
+        leaves=[row[1] for row in there],
+        hashes=[hash_of(row) for row in there],
+        members=[row[MEMBERS] for row in there],
+        beside=[*map(beside.get, entries)] if beside else [None] * len(entries),
+    )
 
 
 class PostgresTrail:
@@ -74,7 +92,7 @@ class PostgresTrail:
             beside = await self._beside([entry for entry, row in rows.items() if row[MEMBERS] is not None])
         loaded = Loaded(
             start or GENESIS,
-            ((seq, stored, entry, rows.get(entry), beside.get(entry)) for seq, stored, entry in links),
+            (_piece(links[at : at + _PIECE], rows, beside) for at in range(0, len(links), _PIECE)),
             seal_of(before) if before else None,
             [seal_of(row) for row in seals],
         )

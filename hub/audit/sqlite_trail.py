@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain, groupby, islice
+from functools import partial
+from hashlib import sha256
+from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from hub.audit.checking import MEMBERS, Found, Link, Loaded, Stretch, check, digest_of
+from hub.audit.checking import MEMBERS, Found, Link, Loaded, Piece, Stretch, check, digest_of
 from hub.audit.reading import (
     BESIDE,
     COUNT_LOOSE,
@@ -28,9 +30,10 @@ from hub.audit.reading import (
     of_before,
 )
 from hub.audit.rules import GENESIS, Seal, seal_of
+from hub.audit.shapes import Shapes
 
 _CACHE_KIB = 2048  # what is read in order is read once
-_BATCH = 200  # entries of which the members are read together: many would not stay near the processor
+_PIECE = 100  # rows that are read together: many would not stay near the processor
 
 _KEPT_ONCE = (("audit_entry", "id"), ("audit_chain", "entry"))
 _EACH_ONCE = """SELECT 1 FROM pragma_index_list(?) i WHERE i."unique" AND NOT i.partial
@@ -45,6 +48,7 @@ class SQLiteTrail:
         columns = {row[1] for row in self._connection.execute("PRAGMA table_info(audit_entry)")}
         self._of_now = "members" in columns
         self._entries = ENTRIES if self._of_now else of_before(ENTRIES, "NULL")
+        self._shapes = Shapes(of_now=self._of_now)
 
     def close(self) -> None:
         self._connection.close()
@@ -66,18 +70,18 @@ class SQLiteTrail:
 
     def check_now(self, stretch: Stretch) -> Found:
         try:
-            return self._check(stretch)
+            return self._check(stretch, self._pieces(stretch))
         except sqlite3.OperationalError as error:
-            if "decode" not in str(error):
+            if not any(word in str(error) for word in ("decode", "JSON", "json")):
                 raise
-        # Bytes that are no text were put in: the walk is to name their row, so they are read all the same.
+        # What is no text was put in: the walk is to name its row, so it is read all the same.
         self._connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
         try:
-            return self._check(stretch)
+            return self._check(stretch, self._one_by_one(stretch))
         finally:
             self._connection.text_factory = str
 
-    def _check(self, stretch: Stretch) -> Found:
+    def _check(self, stretch: Stretch, pieces: Iterator[Piece]) -> Found:
         self._connection.execute("BEGIN")
         try:
             start = self._one(START.format("?"), stretch.after)
@@ -87,7 +91,7 @@ class SQLiteTrail:
             )
             loaded = Loaded(
                 start[0] if start else GENESIS,
-                self._links(stretch),
+                pieces,
                 seal_of(before) if before else None,
                 [seal_of(row) for row in seals],
             )
@@ -95,37 +99,63 @@ class SQLiteTrail:
         finally:
             self._connection.execute("ROLLBACK")
 
-    def _links(self, stretch: Stretch) -> Iterator[Link]:
-        """The entries are read on from the one of the row before, in the order in which they were written."""
+    def _chained(self, stretch: Stretch) -> Iterator[list[Any]]:
         chained = self._connection.execute(LINKS.format("?", "?"), (stretch.after, stretch.until))
-        entries: Iterator[Row] | None = None
-        while some := chained.fetchmany(_BATCH):
-            if entries is None:
-                entries = self._from(some[0][2])
-            rows: list[Row | None] = list(islice(entries, len(some)))
-            if [row and row[0] for row in rows] != [entry for _, _, entry in some]:
-                rows, entries = self._found([entry for _, _, entry in some], chain(rows, entries))
-            beside = self._beside([row[0] for row in rows if row is not None and row[MEMBERS] is not None])
-            for link, row in zip(some, rows, strict=True):
-                yield *link, row, beside.get(link[2])
+        while some := chained.fetchmany(_PIECE):
+            yield some
 
-    def _from(self, entry: str) -> Iterator[Row]:
-        at = self._one("SELECT rowid FROM audit_entry WHERE id = ?", entry)
-        if at is None:
-            return iter(())
-        found: Iterator[Row] = self._connection.execute(f"{self._entries} WHERE rowid >= ? ORDER BY rowid", at)
-        return found
+    def _pieces(self, stretch: Stretch) -> Iterator[Piece]:
+        """The entries are read on from the one of the row before, in the order in which they were written."""
+        texts: sqlite3.Cursor | None = None
+        sql = ""
+        for some in self._chained(stretch):
+            seqs, stored, entries = zip(*some, strict=True)
+            if not self._shapes.sql:
+                self._found(entries[:1])
+            if texts is None or sql != self._shapes.sql:
+                sql = self._shapes.sql
+                texts = self._from(entries[0], sql) if sql else None
+            rows = texts.fetchmany(len(some)) if texts else []
+            piece = Piece(seqs, stored, entries, partial(self._links, some))
+            if [row[0] for row in rows] != [*entries]:
+                texts = None  # some lie elsewhere
+            elif all(row[3] for row in rows):
+                piece.ids, piece.leaves, piece.members, written = zip(*rows, strict=True)
+                piece.hashes = [sha256(text.encode()).hexdigest() for text in written]
+                if any(piece.members):
+                    beside = self._beside([row[0] for row in rows if row[2] is not None])
+                    piece.beside = [beside.get(entry) for entry in entries]
+                else:
+                    piece.beside = [None] * len(rows)
+            yield piece
 
-    def _found(self, wanted: list[str], entries: Iterator[Any]) -> tuple[list[Row | None], Iterator[Row]]:
-        """These entries one by one, where some lie elsewhere; and those that follow the last."""
-        rows = []
+    def _one_by_one(self, stretch: Stretch) -> Iterator[Piece]:
+        for some in self._chained(stretch):
+            seqs, stored, entries = zip(*some, strict=True)
+            yield Piece(seqs, stored, entries, partial(self._links, some))
+
+    def _links(self, some: list[Any]) -> Iterator[Link]:
+        rows = self._found([entry for _, _, entry in some])
+        beside = self._beside([row[0] for row in rows if row is not None and row[MEMBERS] is not None])
+        for link, row in zip(some, rows, strict=True):
+            yield *link, row, beside.get(link[2])
+
+    def _found(self, wanted: Sequence[str]) -> list[Row | None]:
+        """These entries as they are, wherever they lie."""
+        rows: list[Row | None] = []
+        entries: sqlite3.Cursor | None = None
         for entry in wanted:
-            row = next(entries, None)
+            row = entries.fetchone() if entries else None
             if row is None or row[0] != entry:
-                entries = self._from(entry)
-                row = next(entries, None)
+                entries = self._from(entry, self._entries)
+                row = entries.fetchone() if entries else None
             rows.append(row)
-        return rows, entries
+        self._shapes.learn([row[2:] for row in rows if row is not None])
+        return rows
+
+    def _from(self, entry: str, sql: str) -> sqlite3.Cursor | None:
+        at = self._one("SELECT rowid FROM audit_entry WHERE id = ?", entry)
+        return self._connection.execute(f"{sql} WHERE rowid >= ? ORDER BY rowid", at) if at else None
 
     def _beside(self, entries: list[str]) -> dict[str, str | None]:
         """The digests of the rows beside these entries, some at a time: an entry may have hundreds."""
