@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, NoReturn
 
 import asyncpg
+import msgspec
 
 from hub.audit.checking import MEMBERS, Found, Loaded, Piece, Stretch, check, digest_of, hash_of
 from hub.audit.reading import (
@@ -26,9 +28,9 @@ from hub.audit.reading import (
     Row,
     of_before,
 )
-from hub.audit.rules import GENESIS, Seal, seal_of
+from hub.audit.rules import GENESIS, TIMES, Seal, encode_leaf, seal_of
+from hub.audit.shapes import Shapes
 
-_PIECE = 100  # rows that are compared together: many would not stay near the processor
 _STALE = "1 hour"  # an entry so much older than the last seal, and in no chain, was put there by hand
 
 # What is missing of an instant as PostgreSQL writes it (`2026-11-18 18:00:00.5+00`) to that of `rules.instant_text`.
@@ -47,20 +49,68 @@ _EACH_ONCE = """SELECT COUNT(DISTINCT i.indrelid) = 2 FROM pg_index i JOIN pg_at
     AND (i.indrelid, a.attname) IN (('audit_entry'::regclass, 'id'), ('audit_chain'::regclass, 'entry'))"""
 
 
-def _piece(links: list[Row], rows: dict[str, Row], beside: dict[str, str | None]) -> Piece:
+_BETWEEN = "\x1f"
+
+
+class _LookCloser(Exception):
+    """A stretch is not whole: all columns of its entries are needed to say why."""
+
+
+def _joined(number: int, columns: Sequence[str]) -> str:
+    """Texts one after another, with room for the times, which are read beside it: empty if one of them is."""
+    texts = ("''" if name in TIMES else name for name in columns)
+    return " || E'\\x1f' || ".join([*texts, f"'{number}'"])
+
+
+class _Short:
+    """Entries in short, column by column: their leaves, what they hash to, and the digests of their members."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self.leaves: list[str] = []
+        self.hashes: list[str | None] = []
+        self.members: list[str | None] = []
+
+    def add(self, rows: Iterable[Row], shapes: Sequence[Sequence[str]]) -> None:
+        """Rows with a text that `_joined` made, taken apart and put into the JSON that is hashed."""
+        forms = {str(number): (len(held), *_form(held)) for number, held in enumerate(shapes)}
+        for leaf, happened, recorded, text in rows:
+            if text is None:
+                continue
+            values: list[str] = text.split(_BETWEEN)
+            count, make, happened_at, recorded_at, entry, members = forms[values.pop()]
+            if len(values) != count:
+                continue  # one of them has in it what is between them
+            values[happened_at], values[recorded_at] = happened, recorded
+            self.ids.append(values[entry])
+            self.leaves.append(leaf)
+            self.hashes.append(sha256(encode_leaf(make(*values))).hexdigest())
+            self.members.append(None if members is None else values[members])
+
+    def put_in_order(self, wanted: list[str], missing: Iterable[Row]) -> None:
+        """So that they are those that are wanted, as far as they are there."""
+        there = {row[0]: row for row in zip(self.ids, self.leaves, self.hashes, self.members, strict=True)}
+        there |= {row[0]: (row[0], row[1], hash_of(row), row[MEMBERS]) for row in missing}
+        rows = [there[one] for one in wanted if one in there]
+        self.ids, self.leaves = [row[0] for row in rows], [row[1] for row in rows]
+        self.hashes, self.members = [row[2] for row in rows], [row[3] for row in rows]
+
+
+def _form(held: Sequence[str]) -> tuple[Any, int, int, int, int | None]:
+    make: Any = msgspec.defstruct("Held", [(name, str) for name in held], frozen=True, gc=False)
+    members = held.index("members") if "members" in held else None
+    return make, held.index("happened_at"), held.index("recorded_at"), held.index("id"), members
+
+
+def _look_closer() -> NoReturn:
+    raise _LookCloser
+
+
+def _slow_piece(links: Sequence[Row], rows: dict[str, Row], beside: dict[str, str | None]) -> Piece:
     seqs, stored, entries = zip(*links, strict=True)
     found = [rows.get(entry) for entry in entries]
-    there = [row for row in found if row is not None]
     return Piece(
-        seqs,
-        stored,
-        entries,
-        lambda: zip(seqs, stored, entries, found, map(beside.get, entries), strict=True),
-        ids=[row[0] for row in there],
-        leaves=[row[1] for row in there],
-        hashes=[hash_of(row) for row in there],
-        members=[row[MEMBERS] for row in there],
-        beside=[*map(beside.get, entries)] if beside else [None] * len(entries),
+        seqs, stored, entries, lambda: zip(seqs, stored, entries, found, map(beside.get, entries), strict=True)
     )
 
 
@@ -69,6 +119,7 @@ class PostgresTrail:
         self._connection = connection
         self._of_now = of_now
         self._entries = ENTRIES if of_now else of_before(ENTRIES, "NULL::text")
+        self._shapes = Shapes(_joined, of_now=of_now)
 
     async def last(self) -> int:
         return int(await self._connection.fetchval("SELECT COALESCE(MAX(seq), 0) FROM audit_chain"))
@@ -88,28 +139,48 @@ class PostgresTrail:
             links = await self._connection.fetch(
                 f"{LINKS.format('$1', '$2')} LIMIT $3", stretch.after, stretch.until, stretch.until - stretch.after + 1
             )
-            rows = await self._rows([link[2] for link in links])
-            beside = await self._beside([entry for entry, row in rows.items() if row[MEMBERS] is not None])
-        loaded = Loaded(
-            start or GENESIS,
-            (_piece(links[at : at + _PIECE], rows, beside) for at in range(0, len(links), _PIECE)),
-            seal_of(before) if before else None,
-            [seal_of(row) for row in seals],
-        )
-        return check(stretch, loaded)
+            entries = [link[2] for link in links]
+            pieces = [await self._piece(links, entries)] if links else []
+            loaded = Loaded(
+                start or GENESIS, pieces, seal_of(before) if before else None, [seal_of(row) for row in seals]
+            )
+            try:
+                return check(stretch, loaded)
+            except _LookCloser:
+                rows = {row[0]: row for row in await self._rows(entries)}
+                beside = await self._beside([entry for entry, row in rows.items() if row[MEMBERS] is not None])
+            loaded.pieces = [_slow_piece(links, rows, beside)]
+            return check(stretch, loaded)
 
-    async def _rows(self, ids: list[str]) -> dict[str, Row]:
-        """These entries: ids are ordered by time as the chain is, so most are read as one range of their index."""
-        if not ids:
-            return {}
-        found = await self._connection.fetch(
-            f"{self._entries} WHERE id BETWEEN $1 AND $2 LIMIT $3", min(ids), max(ids), 2 * len(ids)
-        )
-        rows = {row[0]: row for row in found}
-        missing = [one for one in ids if one not in rows]
-        if missing:
-            found = await self._connection.fetch(f"{self._entries} WHERE id = ANY($1)", missing)
-            rows |= {row[0]: row for row in found}
+    async def _piece(self, links: Sequence[Row], entries: list[str]) -> Piece:
+        """Ids are ordered by time as the chain is, so most entries are read as one range of their index."""
+        short = _Short()
+        if not self._shapes.text:
+            await self._rows(entries[:1])
+        if self._shapes.text:
+            found = await self._connection.fetch(
+                f"SELECT leaf, happened_at, recorded_at, {self._shapes.text} FROM audit_entry"
+                " WHERE id BETWEEN $1 AND $2 LIMIT $3",
+                min(entries),
+                max(entries),
+                2 * len(entries),
+            )
+            short.add(found, self._shapes.held)
+        if short.ids != entries:
+            there = {*short.ids}
+            short.put_in_order(entries, await self._rows([one for one in entries if one not in there]))
+        beside = {}
+        if any(short.members):
+            several = zip(short.ids, short.members, strict=True)
+            beside = await self._beside([entry for entry, members in several if members is not None])
+        seqs, stored = [link[0] for link in links], [link[1] for link in links]
+        of = [beside.get(entry) for entry in short.ids]
+        return Piece(seqs, stored, entries, _look_closer, short.ids, short.leaves, short.hashes, short.members, of)
+
+    async def _rows(self, ids: list[str]) -> list[Row]:
+        """These entries with all their columns."""
+        rows: list[Row] = await self._connection.fetch(f"{self._entries} WHERE id = ANY($1)", ids) if ids else []
+        self._shapes.learn([tuple(row)[2:] for row in rows])
         return rows
 
     async def _beside(self, entries: list[str]) -> dict[str, str | None]:

@@ -40,6 +40,12 @@ _EACH_ONCE = """SELECT 1 FROM pragma_index_list(?) i WHERE i."unique" AND NOT i.
     AND (SELECT group_concat(c.name) FROM pragma_index_info(i.name) c) = ?"""
 
 
+def _json(_: int, columns: Sequence[str]) -> str:
+    """The very JSON that is hashed."""
+    held = ", ".join(f"'{name}', {name}" for name in columns)
+    return f"json_object({held})"
+
+
 class SQLiteTrail:
     def __init__(self, path: str) -> None:
         address = f"{Path(path).resolve().as_uri()}?mode=ro"
@@ -48,7 +54,7 @@ class SQLiteTrail:
         columns = {row[1] for row in self._connection.execute("PRAGMA table_info(audit_entry)")}
         self._of_now = "members" in columns
         self._entries = ENTRIES if self._of_now else of_before(ENTRIES, "NULL")
-        self._shapes = Shapes(of_now=self._of_now)
+        self._shapes = Shapes(_json, of_now=self._of_now)
 
     def close(self) -> None:
         self._connection.close()
@@ -107,21 +113,22 @@ class SQLiteTrail:
     def _pieces(self, stretch: Stretch) -> Iterator[Piece]:
         """The entries are read on from the one of the row before, in the order in which they were written."""
         texts: sqlite3.Cursor | None = None
-        sql = ""
+        text = ""
         for some in self._chained(stretch):
             seqs, stored, entries = zip(*some, strict=True)
-            if not self._shapes.sql:
+            if not self._shapes.text:
                 self._found(entries[:1])
-            if texts is None or sql != self._shapes.sql:
-                sql = self._shapes.sql
-                texts = self._from(entries[0], sql) if sql else None
+            if texts is None or text != self._shapes.text:
+                text = self._shapes.text
+                members = "members" if self._of_now else "NULL"
+                texts = self._from(entries[0], f"SELECT id, leaf, {members}, {text or 'NULL'} FROM audit_entry")
             rows = texts.fetchmany(len(some)) if texts else []
             piece = Piece(seqs, stored, entries, partial(self._links, some))
             if [row[0] for row in rows] != [*entries]:
                 texts = None  # some lie elsewhere
             elif all(row[3] for row in rows):
                 piece.ids, piece.leaves, piece.members, written = zip(*rows, strict=True)
-                piece.hashes = [sha256(text.encode()).hexdigest() for text in written]
+                piece.hashes = [sha256(one.encode()).hexdigest() for one in written]
                 if any(piece.members):
                     beside = self._beside([row[0] for row in rows if row[2] is not None])
                     piece.beside = [beside.get(entry) for entry in entries]

@@ -126,6 +126,71 @@ async def test_an_entry_that_is_there_twice_is_found(trail: Engine, keys: Keys) 
     assert bad.entry == await entry_at(9)
 
 
+async def test_entries_of_every_shape_are_in_order_whatever_their_texts_hold(
+    database: Engine, keys: Keys, sealer: Sealer
+) -> None:
+    """Which columns are empty changes from row to row; texts hold what JSON escapes and what is put between them."""
+    odd = ['"', "\\", "\x1f", "\n\t\r\b\f\v\x01\x7f", "é \u2028 😀", "\\u001f", "", "'", '","actor_id":"x']
+    for n in range(64):
+        entry = Entry(
+            "a:b:c",
+            "Task",
+            odd[n % len(odd)] if n & 1 else None,
+            member="m" if n & 2 else None,
+            counterpart="p" if n & 4 else None,
+            basis=odd[n % len(odd)] if n & 8 else None,
+            detail={"text": odd[n % len(odd)]} if n & 16 else None,
+        )
+        await record_many(HUB, [entry, Entry("a:b:c", "Task")])
+    await sealer.run_once()
+    for stretch in (STRETCH, 1000):
+        report = await verify(database, keys, stretch=stretch, processes=1)
+        assert (report.first_bad, report.rows) == (None, 128)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "organization = 'org'",
+        "organization = ''",
+        "origin = 'x'",
+        "subject_id = NULL",
+        "subject_id = ''",
+        "actor_name = actor_name || '!'",
+        "action = action || '\x1f' || actor_id, actor_id = ''",
+        "subject_type = subject_type || '\x1f' || subject_id, subject_id = NULL",
+        """subject_type = 'Task","subject_id":"' || subject_id, subject_id = NULL""",
+        "members = '1:x'",
+        "leaf = upper(leaf)",
+        "leaf = ''",
+    ],
+)
+async def test_no_column_can_be_changed_so_that_its_entry_reads_alike(trail: Engine, keys: Keys, change: str) -> None:
+    """Also where what is moved from one column to the next leaves all columns put together as they were."""
+    await fetch(f"UPDATE audit_entry SET {change} WHERE id = {{}}", await entry_at(18))
+    for options in ({}, IN_STRETCHES):
+        bad = (await verify(trail, keys, **options)).first_bad
+        assert bad is not None
+        assert bad.seq == 18
+
+
+async def test_bytes_that_stand_for_a_text_are_a_changed_row(trail: Engine, keys: Keys) -> None:
+    """Where JSON is written they would become the text that is their base64."""
+    if is_sqlite():
+        await fetch("UPDATE audit_entry SET subject_type = x'4dab24' WHERE id = {}", await entry_at(16))
+        more = " || char(0) || 'more'"  # SQLite ends a text there, if it is asked for what is printed
+    else:
+        more = " || ' '"
+    await fetch(f"UPDATE audit_entry SET actor_id = actor_id{more} WHERE id = {{}}", await entry_at(19))
+    bad = (await verify(trail, keys, **IN_STRETCHES)).first_bad
+    assert bad is not None
+    assert bad.seq == (16 if is_sqlite() else 19)
+    await fetch("UPDATE audit_entry SET subject_type = 'Task' WHERE id = {}", await entry_at(16))
+    bad = (await verify(trail, keys, **IN_STRETCHES)).first_bad
+    assert bad is not None
+    assert (bad.seq, bad.what) == (19, "the entry was changed after it was written")
+
+
 async def test_bytes_that_are_no_text_are_a_changed_row_and_no_crash(trail: Engine, keys: Keys) -> None:
     if is_sqlite():
         await fetch("UPDATE audit_entry SET basis = CAST(x'FF00FE' AS TEXT) WHERE id = {}", await entry_at(16))
