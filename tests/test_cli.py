@@ -169,7 +169,9 @@ def test_a_worker_beside_the_server_does_its_work_and_both_stop_cleanly(own: Set
 
 def test_serving_loads_nothing_that_only_other_commands_need() -> None:
     code = (
-        "import importlib, sys, hub.app, hub.cli, hub.serving\n"
+        "import importlib, sys, hub.cli\n"
+        "hub.cli._load_log_without_colours()\n"
+        "import hub.app, hub.serving\n"
         "hub.app.pages_of(hub.app.FEATURES)\n"
         "for one in hub.app.WORKING: importlib.import_module(f'hub.{one}.jobs')\n"
         "print(*sys.modules)"
@@ -178,5 +180,6 @@ def test_serving_loads_nothing_that_only_other_commands_need() -> None:
     loaded = set(done.stdout.split())
     assert "hub.referrals.fhir" in loaded
     needless = {"black", "piccolo.conf.apps", "xlsxwriter", "holidays", "phonenumbers", "icalendar", "aiosmtplib",
-                "httpx2", "fhir.resources.R4B.task", "hub.demo", "hub.simulate", "hub.db.piccolo_conf"}  # fmt: skip
+                "httpx2", "rich", "rich.console", "fhir.resources.R4B.task", "hub.demo", "hub.simulate",
+                "hub.db.piccolo_conf"}  # fmt: skip
     assert not loaded & needless
