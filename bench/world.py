@@ -37,6 +37,7 @@ class Asking(msgspec.Struct):
 class World(msgspec.Struct):
     plan: str
     county: str
+    asked: str  # the county to which the plan writes: another one, whose work list nobody measures
     token: str
     tasks: int
     readable: list[str]  # Tasks that a county sent to the plan: its consent and terms are asked at each read
@@ -56,7 +57,7 @@ class World(msgspec.Struct):
                 service_request=asked.request,
                 member=asked.member,
                 requester=self.plan,
-                owner=self.county,
+                owner=self.asked,
                 at=clock.now(),
             )
         ).encode()
@@ -65,14 +66,16 @@ class World(msgspec.Struct):
 async def explore(askings: int = 50) -> World:
     """Look at the bound database; add a system with a token, requests to ask with, and a signed-in liaison."""
     plan, county = await _busiest_pair()
+    asked = await _asked(plan, county)
     system = await add_system(HUB, plan, "The bench", f"bench-{secrets.token_hex(4)}", SCOPES, "{}")
     return World(
         plan=plan,
         county=county,
+        asked=asked,
         token=await _token(system),
         tasks=await fetch_value("SELECT count(*) FROM task"),
         readable=await _readable(plan, county),
-        askings=await _askings(system, plan, county, askings),
+        askings=await _askings(system, plan, asked, askings),
         cookie=await _cookie(county, plan),
     )
 
@@ -87,6 +90,22 @@ async def _busiest_pair() -> tuple[str, str]:
         clock.today(),
     )
     return rows[0]["plan"], rows[0]["county"]
+
+
+async def _asked(plan: str, county: str) -> str:
+    """Of the plan's other counties the one that gets most of its consents, under an MOU with a term for them. What the
+    bench writes stays in a State that is kept; the county whose work list and report are measured is to stay as it is.
+    """
+    today = clock.today()
+    rows = await fetch(
+        "SELECT g.recipient, COUNT(*) AS n FROM consent_grant g WHERE g.discloser = {} AND g.recipient <> {}"
+        " AND g.purpose = 'TREAT' AND EXISTS (SELECT 1 FROM mou_term m WHERE m.discloser = g.discloser"
+        " AND m.recipient = g.recipient AND m.element = 'referral' AND m.from_date <= {}"
+        " AND (m.until_date IS NULL OR m.until_date >= {}))"
+        " GROUP BY g.recipient ORDER BY n DESC, g.recipient LIMIT 1",
+        plan, county, today, today,
+    )  # fmt: skip
+    return str(rows[0]["recipient"]) if rows else county
 
 
 async def _readable(plan: str, county: str) -> list[str]:

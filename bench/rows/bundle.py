@@ -36,15 +36,15 @@ def _documents(world: World, member: str, agreed: str, asked: str, number: int) 
             cin=f"8{number:07}B", given="Ana", family=f"Ortega {number}", birth_date=date(1950, 1, 1 + number % 28)
         ),
         "Consent": consent(
-            member=member, organizations=(world.plan, world.county), two_way=True, form="ASCMI AB 133",
+            member=member, organizations=(world.plan, world.asked), two_way=True, form="ASCMI AB 133",
             given_on=clock.today(), from_date=clock.today(), until_date=None,
         ),
         "ServiceRequest": document.service_request(
-            member=member, service=Service.IHSS_APPLICATION, requester=world.plan, performer=world.county, at=at,
+            member=member, service=Service.IHSS_APPLICATION, requester=world.plan, performer=world.asked, at=at,
             need="Cannot bathe or cook alone since a fall.", consents=(agreed,),
         ),
         "Task": document.task(
-            service_request=asked, member=member, requester=world.plan, owner=world.county, at=at
+            service_request=asked, member=member, requester=world.plan, owner=world.asked, at=at
         ),
     }  # fmt: skip
 
