@@ -11,7 +11,7 @@ from hub.consent.queries import Ask
 from hub.consent.tables import Consent
 from hub.db.documents import Stored
 from hub.db.merged import ROW_BY_ROW
-from hub.fhir.description import Date, Document, Reference, Resource, Row, String, Token, WriteContext
+from hub.fhir.description import Date, Document, Reference, Resource, Row, String, Token, Wanted, WriteContext
 from hub.kernel.actor import Actor
 from hub.members import actions as members
 from hub.members import document as patient
@@ -43,7 +43,7 @@ async def _permit_patients(actor: Actor, rows: list[Row], context: WriteContext)
     return await queries.permit(actor, rows, [Ask(row["id"], row["source"]) for row in rows], context.memory)
 
 
-def _reach_of_patients(actor: Actor) -> tuple[str, list[Any]]:
+def _reach_of_patients(actor: Actor, _wanted: Wanted) -> tuple[str, list[Any]]:
     return (
         "SELECT m.id FROM member m WHERE m.source = {} UNION ALL SELECT c.member AS id FROM consent_party p "
         "JOIN consent c ON c.id = p.consent WHERE p.organization = {}",
@@ -51,7 +51,7 @@ def _reach_of_patients(actor: Actor) -> tuple[str, list[Any]]:
     )
 
 
-def _reach_of_consents(actor: Actor) -> tuple[str, list[Any]]:
+def _reach_of_consents(actor: Actor, _wanted: Wanted) -> tuple[str, list[Any]]:
     """Whom a grant names, the consent names too."""
     return (
         "SELECT c.id FROM consent c WHERE c.recorder = {} UNION ALL SELECT p.consent AS id FROM consent_party p "

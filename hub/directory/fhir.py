@@ -11,7 +11,7 @@ from typing import Any
 
 from hub.directory.document import COUNTY_SYSTEM, ORGANIZATION_SYSTEM, POSITION_SYSTEM
 from hub.directory.tables import Appointment, Organization, Person
-from hub.fhir.description import Date, Reference, Resource, String, Token
+from hub.fhir.description import Date, Reference, Resource, String, Token, Wanted
 from hub.kernel.actor import Actor
 
 _RELATED = (
@@ -33,7 +33,7 @@ def visible_organizations(actor: Actor) -> tuple[str, Sequence[Any]]:
     return f"(r.id = {{}} OR r.id IN ({_RELATED}))", [_own(actor)] * 3
 
 
-def _reach_of_organizations(actor: Actor) -> tuple[str, Sequence[Any]]:
+def _reach_of_organizations(actor: Actor, _wanted: Wanted) -> tuple[str, Sequence[Any]]:
     if actor.is_hub:
         return "SELECT o.id FROM organization o", []
     return f"SELECT o.id FROM organization o WHERE o.id = {{}} UNION ALL {_RELATED}", [_own(actor)] * 3
@@ -63,7 +63,7 @@ def visible_people(actor: Actor) -> tuple[str, Sequence[Any]]:
     )
 
 
-def _reach_of_people(actor: Actor) -> tuple[str, Sequence[Any]]:
+def _reach_of_people(actor: Actor, _wanted: Wanted) -> tuple[str, Sequence[Any]]:
     if actor.is_hub:
         return "SELECT p.id FROM person p", []
     held = f"FROM appointment a WHERE {_TOWARDS_US}"

@@ -26,8 +26,9 @@ A feature's `fhir.py` holds, for example:
         checks=(document.profile_issues,),           # pure: document -> issues with their FHIRPath expression
         visible=queries.visible_tasks,               # actor -> (SQL condition on alias r, its arguments)
         ways=queries.ways_to_tasks,                  # the same in parts, each with an index in the order of a search
-        reach=queries.reach_of_tasks,                # where there are no ways: actor -> (SELECT of the `id` of all that
-                                                     # can be visible, and maybe of more, its arguments); by indexes
+        reach=queries.reach_of_tasks,                # where there are no ways: (actor, which values a search wants of
+                                                     # columns) -> (SELECT of the `id` of all that can be visible and
+                                                     # have them, and maybe of more, its arguments); by indexes
         permit=queries.permit_tasks,                 # (actor, rows, context) -> rows; plain or async
         foreseen=queries.foreseen_of_tasks,          # (actor, among, memory) -> what `permit` will look up, asked
                                                      # together with the rows; `permit` finds it in context.memory
@@ -195,6 +196,8 @@ class Update(Protocol):
 
 
 Visible = Callable[[Actor], tuple[str, Sequence[Any]]]
+Wanted = Mapping[str, frozenset[str]]  # columns that refer to something, and the ids that they may hold
+Reach = Callable[[Actor, Wanted], tuple[str, Sequence[Any]]]
 
 
 class Way(msgspec.Struct, frozen=True):
@@ -222,7 +225,7 @@ class Way(msgspec.Struct, frozen=True):
             args += told[1]
         return " AND ".join(parts), args
 
-    def leads_nowhere(self, home: str, wanted: Mapping[str, frozenset[str]]) -> bool:
+    def leads_nowhere(self, home: str, wanted: Wanted) -> bool:
         """Whether a search for these values of columns can find nothing on this way."""
         if self.column in wanted and home not in wanted[self.column]:
             return True
@@ -254,7 +257,7 @@ class Resource:
     parties: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     ways: Ways | None = None
-    reach: Visible | None = None
+    reach: Reach | None = None
     documentation: str = ""
 
     @cached_property

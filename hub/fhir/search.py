@@ -95,7 +95,7 @@ async def _ways(call: Call, asked: Asked, resource: Resource) -> list[Condition]
         return [sifted(call, resource, "s")]
     if resource.reach is None:
         return scopes(call, resource, asked.wanted)
-    sql, args = resource.reach(call.actor)
+    sql, args = resource.reach(call.actor, asked.wanted)
     seen, reach = sifted(call, resource, "s"), Condition(sql, tuple(args))
     return [seen if await _many(reach) else all_of([Condition(f"r.id IN ({reach.sql})", reach.args), seen])]
 
@@ -113,7 +113,7 @@ def _place(asked: Asked, row: Row) -> list[object]:
 
 async def _every(call: Call, asked: Asked, resource: Resource) -> int | None:
     """How many there are that may be told of. Where each is decided, of some only; else it is said why not."""
-    whole = resource.reach(call.actor) if resource.reach is not None and not asked.conditions else None
+    whole = resource.reach(call.actor, {}) if resource.reach is not None and not asked.conditions else None
     if whole is None or not await _many(Condition(whole[0], tuple(whole[1]))):
         parts = asked.over(await _ways(call, asked, resource), None)
         if resource.permit is None:

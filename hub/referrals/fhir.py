@@ -8,8 +8,9 @@ from typing import Any
 from hub.consent.elements import ELEMENTS
 from hub.consent.queries import Ask, foreseen, granted, granted_to_many, permit
 from hub.db.documents import Stored
+from hub.db.lists import marks
 from hub.db.merged import ROW_BY_ROW
-from hub.fhir.description import Date, Document, Reference, Resource, Row, Token, Way, WriteContext, any_way
+from hub.fhir.description import Date, Document, Reference, Resource, Row, Token, Wanted, Way, WriteContext, any_way
 from hub.kernel.actor import Actor
 from hub.kernel.jsontext import decode
 from hub.mou.rules import DataElement
@@ -74,12 +75,15 @@ def _visible_procedures(actor: Actor) -> tuple[str, list[Any]]:
     )
 
 
-def _reach_of_procedures(actor: Actor) -> tuple[str, list[Any]]:
-    return (
-        "SELECT p.id FROM procedure p WHERE p.performer = {} UNION ALL SELECT p.id FROM service_request sr "
-        "JOIN procedure p ON p.service_request = sr.id WHERE sr.requester = {}",
-        [actor.home, actor.home],
-    )
+def _reach_of_procedures(actor: Actor, wanted: Wanted) -> tuple[str, list[Any]]:
+    """What the organization did, and what was done at its request: by whom it asked, which never changes. Where others
+    are looked for who did it, only what these were asked.
+    """
+    home, doers = actor.home, sorted(wanted.get("performer", ()))
+    asked = "SELECT p.id FROM service_request sr JOIN procedure p ON p.service_request = sr.id WHERE sr.requester = {}"
+    if doers and home not in doers:
+        return f"{asked} AND sr.performer IN ({marks(doers)})", [home, *doers]
+    return f"SELECT p.id FROM procedure p WHERE p.performer = {{}} UNION ALL {asked}", [home, home]
 
 
 async def _permit_procedures(actor: Actor, rows: list[Row], context: WriteContext) -> list[Row]:

@@ -13,6 +13,7 @@ from hub.consent.queries import member_seen
 from hub.db.engine import fetch, fetch_value
 from hub.directory.tables import Organization
 from hub.directory.tables import System as ApiSystem
+from hub.fhir import search
 from hub.kernel import clock
 from hub.kernel.jsontext import decode, encode
 from hub.members.actions import change_member
@@ -416,6 +417,29 @@ async def test_a_procedure_that_says_more_than_the_outcome_does_not_go_back_with
         assert recorded.status_code == 201, recorded.text
         answer = await alameda.get(f"/Procedure/{recorded.json()['id']}")
         assert answer.status_code == expected, name
+
+
+@pytest.mark.parametrize("few", [-1, search.FEW], ids=["many may be seen", "few may be seen"])
+async def test_procedures_are_found_by_who_did_them_from_both_sides(
+    cast: Cast, web: Any, poppy: Api, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(search, "FEW", few)
+    _, done = await accepted_by_poppy(cast)
+    theirs = (await poppy.post("/Procedure", done)).json()["id"]
+    alameda, laurel = await system_of(web, cast.alameda), await system_of(web, cast.laurel)
+
+    async def found(api: Api, *doers: str) -> list[str]:
+        named = ",".join(f"Organization/{one}" for one in doers)
+        bundle = (await api.get(f"/Procedure?performer={named}")).json()
+        return [one["resource"]["id"] for one in bundle.get("entry", ())]
+
+    for api in (poppy, alameda):
+        assert await found(api, cast.poppy) == [theirs]
+        assert await found(api, cast.alameda) == []
+        assert await found(api, cast.alameda, cast.poppy) == [theirs]
+        assert await found(api, cast.laurel) == []
+        assert await found(api, cast.laurel, cast.poppy) == [theirs]
+    assert await found(laurel, cast.poppy) == await found(laurel, cast.laurel) == []
 
 
 # --- Who calls ------------------------------------------------------------------------------------------------------

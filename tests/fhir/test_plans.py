@@ -50,6 +50,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Asked]]:
     for name in ("fetch", "look_up", "write"):
         note(PooledSQLiteEngine, name)
         note(PooledPostgresEngine, name)
+    note(PooledPostgresEngine, "alone")  # what is asked together goes there at once
     yield seen
     monkeypatch.undo()
 
@@ -102,7 +103,9 @@ async def test_no_search_that_is_offered_reads_a_table_from_end_to_end(
             asked.clear()
             query = f"{resource.name}?{name}={value}"
             assert (await toy.get(f"/fhir/{query}", Prefer="handling=strict")).status_code == 200, query
-            for sql, args in [one for one in asked if one[0].lstrip().startswith("SELECT")]:
+            for sql, args in {
+                one[0]: one[1] for one in asked if one[0].lstrip().startswith(("SELECT", "WITH"))
+            }.items():
                 if steps := await scans(database, sql, args):
                     found.setdefault(query if name == "_sort" else query.partition("=")[0], []).extend([*steps, sql])
     if not few:  # a State has some hundreds of people in eighty organizations: nobody may see more than is looked up
@@ -145,6 +148,21 @@ async def test_what_is_named_is_looked_for_and_not_all_that_the_asker_may_see(
     (sql, args), *_ = [one for one in asked if f" FROM {table.lower()} r " in one[0]]
     steps = [row["detail"] for row in await database.fetch(f"EXPLAIN QUERY PLAN {sql}", args)]
     assert f"SEARCH r USING INDEX {index} " in f"{steps[0]} ", steps
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    "query", ["Procedure?performer={}", "ServiceRequest?requester={}", "ServiceRequest?performer={}"]
+)
+async def test_what_is_between_two_organizations_is_a_range_of_an_index(
+    cast: Any, database: Engine, asked: list[Asked], query: str
+) -> None:
+    """Without, a county that looks for a large plan's would walk through all of one of the two."""
+    async with toy_hub(cast.poppy_system, RESOURCES) as toy:
+        assert (await toy.get(f"/fhir/{query.format(f'Organization/{cast.alameda}')}&_count=20")).status_code == 200
+    (sql, args), *_ = [one for one in asked if "service_request" in one[0] and "document" in one[0]]
+    steps = [row["detail"] for row in await database.fetch(f"EXPLAIN QUERY PLAN {sql}", args)]
+    assert any("service_request_between (requester=? AND performer=?" in step for step in steps), steps
 
 
 IN_ORDER = [
