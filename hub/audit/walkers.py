@@ -30,6 +30,7 @@ class _Work:
     def __init__(self, stretches: Iterator[Stretch]) -> None:
         self._stretches = stretches
         self.answers: deque[_Answer] = deque()
+        self.endings: list[asyncio.Future[None]] = []  # of processes that are no longer needed
 
     def take(self) -> tuple[Stretch, _Answer] | None:
         stretch = next(self._stretches, None)
@@ -72,6 +73,7 @@ async def walk(
         for helper in helping:
             helper.cancel()
         await asyncio.gather(*helping, return_exceptions=True)
+        await asyncio.gather(*work.endings)
 
 
 async def _help(address: str, work: _Work, first: tuple[Stretch, _Answer]) -> None:
@@ -90,9 +92,8 @@ async def _help(address: str, work: _Work, first: tuple[Stretch, _Answer]) -> No
     except Exception as error:
         for answer in mine:
             answer.set_exception(error)
-    finally:
-        with contextlib.suppress(OSError):  # it could not be started: told by its answer
-            await _end(await starting)  # also of one that is no longer needed before it is there
+    finally:  # a task of its own: who is cancelled while a process ends would leave it behind
+        work.endings.append(asyncio.ensure_future(_end(starting)))
 
 
 async def _start(address: str) -> Process:
@@ -118,8 +119,12 @@ async def _answer(walker: Process) -> Found:
     return msgspec.json.decode(line, type=Found)
 
 
-async def _end(walker: Process) -> None:
-    """At its end nothing that it still does is of use."""
+async def _end(starting: asyncio.Future[Process]) -> None:
+    """At its end nothing that it still does is of use; also of one that is no longer needed before it is there."""
+    try:
+        walker = await starting
+    except OSError:  # it could not be started: told by its answer
+        return
     with contextlib.suppress(ProcessLookupError):
         walker.kill()
     await walker.communicate()

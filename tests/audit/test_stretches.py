@@ -298,3 +298,25 @@ async def test_a_process_that_stops_fails_the_proof_and_does_not_pass_it(
     with pytest.raises(WalkerDied):
         await verify(trail, keys, **IN_STRETCHES)
     assert len(started) == 1
+
+
+async def test_no_process_is_left_behind_however_slowly_it_ends(
+    trail: Engine, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that has nothing more to do ends by itself, perhaps just when all of them are told to."""
+    start, end = walkers._start, walkers._end
+    started: list[asyncio.subprocess.Process] = []
+
+    async def noted(address: str) -> asyncio.subprocess.Process:
+        started.append(await start(address))
+        return started[-1]
+
+    async def slowly(starting: asyncio.Future[asyncio.subprocess.Process]) -> None:
+        for _ in range(100):
+            await asyncio.sleep(0)
+        await end(starting)
+
+    monkeypatch.setattr(walkers, "_start", noted)
+    monkeypatch.setattr(walkers, "_end", slowly)
+    assert (await verify(trail, keys, **IN_STRETCHES)).first_bad is None
+    assert started and all(process.returncode is not None for process in started)

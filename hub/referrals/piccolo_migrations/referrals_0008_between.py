@@ -4,10 +4,11 @@ from hub.db.engine import fetch
 
 ID = "2026-11-22T00:00:00:000016"
 VERSION = "1.38.0"
-DESCRIPTION = "the ServiceRequests between two organizations are a range of an index, as their Tasks are"
+DESCRIPTION = "what is between two organizations, and what one did in the order of its dates, are ranges of indexes"
 
 STATEMENTS = [
     "CREATE INDEX service_request_between ON service_request (requester, performer, updated_at, id, status)",
+    "CREATE INDEX procedure_performer_performed ON procedure (performer, performed_on, id)",
 ]
 
 
