@@ -195,6 +195,8 @@ IN_ORDER = [
     ("Procedure?date=ge2026-09-01", "procedure_performed"),
     ("Procedure?_sort=-date", "procedure_performed"),
     ("Procedure?status=completed", "procedure_updated"),
+    ("Procedure?performer=Organization/x", "procedure_performer"),
+    ("Procedure?performer=Organization/x&_sort=-date", "procedure_performer_performed"),
 ]
 
 
