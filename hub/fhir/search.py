@@ -2,46 +2,36 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from urllib.parse import urlencode
 
 from hub.db.documents import instant_text
-from hub.db.engine import fetch, fetch_value
-from hub.db.together import Among
-from hub.db.together import Asked as AskedRows
-from hub.fhir import store
-from hub.fhir.asked import CURSOR, Asked, Follow, read
+from hub.db.engine import fetch_value
+from hub.fhir import includes, store
+from hub.fhir.asked import CURSOR, Asked, read
 from hub.fhir.description import Resource, Row
 from hub.fhir.order import Part, cursor_of
 from hub.fhir.outcome import issue_of, outcome
-from hub.fhir.query import Condition, all_of, column_of, refuse, sql_of
-from hub.fhir.scopes import granted
-from hub.fhir.store import basis_of, by_ids, in_order, instant, members_of, permitted, scope, scopes, select, sifted
+from hub.fhir.query import Condition, all_of, refuse
+from hub.fhir.store import basis_of, in_order, instant, members_of, permitted, scopes, sifted
 from hub.fhir.wiring import Answer, Call
 from hub.kernel import clock
 from hub.kernel.errors import Issue, Refusal
 from hub.kernel.ids import new_id
 from hub.kernel.jsontext import encode
 
-MAX_INCLUDED = 1000
 MAX_LOOKED_AT = 5000  # rows, to fill one page
 FILL = 200  # rows looked at in one go where some were withheld
 FEW = 5000  # rows that somebody can see at most: they are looked up, and the page is sorted out of them
 COUNT_FREELY = 1000  # a total that nobody asked for is given while it costs little
-_ROUNDS = 4
-_NOT_ASKED: tuple[frozenset[str], list[Row]] = (frozenset(), [])
-
-Found = dict[tuple[str, str], tuple[Resource, Row]]
-LedTo = dict[int, tuple[frozenset[str], list[Row]]]  # by the number of the include: the ids that it asked for, the rows
 
 
 async def search(call: Call, resource_type: str, pairs: Sequence[tuple[str, str]]) -> Answer:
     resource = call.wiring.resource(resource_type)
     query, call = _encoded(tuple([pair for pair in pairs if pair[0] != CURSOR])), replace(call, memory={})
-    led_to: LedTo = {}
+    led_to: includes.LedTo = {}
     try:
         asked = read(call, resource, pairs)
         if asked.counts_only:
@@ -49,7 +39,7 @@ async def search(call: Call, resource_type: str, pairs: Sequence[tuple[str, str]
             await call.record("search-type", resource.name, query=query)
             return Answer(200, _bundle(call, asked, [], {}, every, None))
         matches, more = await _page(call, asked, resource, led_to)
-        included = await _included(call, asked, matches, led_to)
+        included = await includes.included(call, asked, matches, led_to)
     except Refusal as refusal:
         if refusal.status in (403, 404):
             await call.record("search-type", resource.name, query=query, outcome="refused", basis=refusal.words)
@@ -62,13 +52,13 @@ async def search(call: Call, resource_type: str, pairs: Sequence[tuple[str, str]
     return Answer(200, _bundle(call, asked, matches, included, total, following))
 
 
-async def _page(call: Call, asked: Asked, resource: Resource, led_to: LedTo) -> tuple[list[Row], bool]:
+async def _page(call: Call, asked: Asked, resource: Resource, led_to: includes.LedTo) -> tuple[list[Row], bool]:
     """A page of rows that the decision function lets out, and whether there are more of them.
 
     The page is filled, so that neither its length nor its link tells of rows that are withheld. `led_to` gets
     what the first rows lead to, where it was looked up with them.
     """
-    ahead = [*store.foreseen(call, resource), *_led_to(call, asked, led_to)]
+    ahead = [*store.foreseen(call, resource), *includes.foreseen(call, asked, led_to)]
     parts, few = await _ways(call, asked, resource), asked.few and (asked.pinned or resource.reach is None)
     found: list[Row] = []
     size, looked, after = asked.count + 1, 0, asked.after
@@ -151,100 +141,7 @@ async def _total(call: Call, asked: Asked, resource: Resource, matches: int, mor
     return found if found <= COUNT_FREELY else None
 
 
-def _led_to(call: Call, asked: Asked, led_to: LedTo) -> Iterator[store.Foreseen]:
-    """What the includes will ask of a page's rows, whatever of it will be told."""
-    for number, follow in enumerate(asked.includes):
-        target, column = call.wiring.by_name[follow.target], _plain_column(follow)
-        if column and follow.source is asked.resource and granted(call.actor.scopes, target.name, "r") is not None:
-            yield partial(_ask_ahead, call, led_to, number, target, column)
-
-
-def _ask_ahead(call: Call, led_to: LedTo, number: int, target: Resource, column: str, among: Among) -> AskedRows[None]:
-    rows = store.asked_by_ids(call, target, among.values(column))
-
-    def note(found: list[Row]) -> None:
-        led_to[number] = among.held(column), found
-
-    return AskedRows(rows.sql, rows.args, note)
-
-
-async def _included(call: Call, asked: Asked, matches: list[Row], led_to: LedTo) -> Found:
-    """What `_include` and `_revinclude` lead to: once each, and only what the asker may see of that type."""
-    found: Found = {}
-    known = {(asked.resource.name, row["id"]) for row in matches}
-    fresh: dict[str, list[Row]] = {asked.resource.name: matches}
-    for number in range(_ROUNDS):
-        ahead = [(place, one) for place, one in enumerate(asked.includes) if number == 0 or one.iterate]
-        back = [one for one in asked.reverse if number == 0 or one.iterate]
-        next_fresh: dict[str, list[Row]] = {}
-        for place, follow in ahead:
-            target = call.wiring.by_name[follow.target]
-            if granted(call.actor.scopes, target.name, "r") is None:
-                continue
-            ids = await _targets(follow, fresh.get(follow.source.name, []))
-            wanted = [one for one in ids if (target.name, one) not in known]
-            there, rows = led_to.get(place, _NOT_ASKED)
-            if there.issuperset(wanted):
-                rows = await permitted(call, target, [row for row in rows if row["id"] in wanted])
-            else:
-                rows = await by_ids(call, target, wanted)
-            _take(target, rows, known, found, next_fresh)
-        for follow in back:
-            if granted(call.actor.scopes, follow.source.name, "s") is None:
-                continue
-            rows = await _sources(call, follow, fresh.get(follow.target, []))
-            _take(follow.source, rows, known, found, next_fresh)
-        fresh = next_fresh
-        if not any(fresh.values()) or len(found) >= MAX_INCLUDED:
-            break
-    return found
-
-
-def _take(
-    resource: Resource, rows: list[Row], known: set[tuple[str, str]], found: Found, fresh: dict[str, list[Row]]
-) -> None:
-    name, taken = resource.name, fresh.setdefault(resource.name, [])
-    for row in rows:
-        key = (name, row["id"])
-        if key not in known and len(found) < MAX_INCLUDED:
-            known.add(key)
-            found[key] = (resource, row)
-            taken.append(row)
-
-
-def _plain_column(follow: Follow) -> str | None:
-    """Of the table itself, so that each row holds it."""
-    column = column_of(follow.param)
-    return column if follow.param.within is None and re.fullmatch(r"[a-z_0-9]+", column) else None
-
-
-async def _targets(follow: Follow, rows: list[Row]) -> list[str]:
-    column = _plain_column(follow)
-    if column:
-        return [str(row[column]) for row in rows if row.get(column)]
-    if not rows:
-        return []
-    marks = ", ".join(["{}"] * len(rows))
-    tables = f"{follow.source.table_name} r"
-    tables += f", {follow.param.within} AND" if follow.param.within else " WHERE"
-    sql = f"SELECT DISTINCT {sql_of(column_of(follow.param))} AS id FROM {tables} r.id IN ({marks})"
-    return [str(one["id"]) for one in await fetch(sql, *(row["id"] for row in rows)) if one["id"]]
-
-
-async def _sources(call: Call, follow: Follow, rows: list[Row]) -> list[Row]:
-    if not rows:
-        return []
-    marks, ids = ", ".join(["{}"] * len(rows)), tuple(row["id"] for row in rows)
-    refers = f"{sql_of(column_of(follow.param))} IN ({marks})"
-    if follow.param.within:
-        refers = f"EXISTS (SELECT 1 FROM {follow.param.within} AND {refers})"
-    own = sifted if follow.param.within is None else scope
-    seen = all_of([Condition(refers, ids), own(call, follow.source, "s")])
-    found = await select(follow.source, seen, f" ORDER BY r.id LIMIT {MAX_INCLUDED}")
-    return await permitted(call, follow.source, found)
-
-
-async def _record(call: Call, resource: Resource, matches: list[Row], included: Found, query: str) -> None:
+async def _record(call: Call, resource: Resource, matches: list[Row], included: includes.Found, query: str) -> None:
     told = [*((resource, row) for row in matches), *included.values()]
     ids = [f"{one.name}/{row['id']}" for one, row in told]
     rows = [row for _, row in told]
@@ -254,7 +151,7 @@ async def _record(call: Call, resource: Resource, matches: list[Row], included: 
 
 
 def _bundle(
-    call: Call, asked: Asked, matches: list[Row], included: Found, total: int | None, following: str | None
+    call: Call, asked: Asked, matches: list[Row], included: includes.Found, total: int | None, following: str | None
 ) -> str:
     base, name = call.wiring.fhir_base, asked.resource.name
     own = f"{base}/{name}"
