@@ -24,33 +24,36 @@ async def escalate_overdue(today: date) -> int:
 
     Safe to run at any time and as often as one likes: each step is taken once. How many were taken.
     """
-    taken, after = 0, ""
-    while True:
+    taken = 0
+    after: tuple[date, str] | None = (date.min, "")
+    while after is not None:
         done, after = await _escalate_chunk(today, after)
         taken += done
-        if not after:
-            return taken
+    return taken
 
 
 @unit_of_work
-async def _escalate_chunk(today: date, after: str) -> tuple[int, str]:
+async def _escalate_chunk(today: date, after: tuple[date, str]) -> tuple[int, tuple[date, str] | None]:
+    """In the order of the index of what is open by its date: in that of ids, a State's three million duties would be
+    read to find the few that are overdue.
+    """
     rows = await fetch(
         "SELECT id, rule, subject_type, subject_id, organization, counterpart, member, due_on, version,"
         " position, escalate_on, escalate_position, agenda_on, overdue_on, escalated_on, agenda_proposed_on"
         " FROM duty"
-        " WHERE state = 'open' AND due_on < {} AND id > {} AND (overdue_on IS NULL"
+        " WHERE state = 'open' AND due_on < {} AND (due_on, id) > ({}, {}) AND (overdue_on IS NULL"
         " OR (escalate_on <= {} AND escalated_on IS NULL)"
         " OR (agenda_on <= {} AND agenda_proposed_on IS NULL))"
-        f" ORDER BY id LIMIT {_CHUNK}",
+        f" ORDER BY due_on, id LIMIT {_CHUNK}",
         today,
-        after,
+        *after,
         today,
         today,
     )
     taken = 0
     for row in rows:
         taken += await _escalate(row, today)
-    return taken, rows[-1]["id"] if len(rows) == _CHUNK else ""
+    return taken, (rows[-1]["due_on"], rows[-1]["id"]) if len(rows) == _CHUNK else None
 
 
 _MARKS = {

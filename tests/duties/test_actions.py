@@ -198,6 +198,25 @@ async def test_more_overdue_duties_than_fit_one_transaction_are_all_escalated(
     assert await actions.escalate_overdue(TODAY + timedelta(days=60)) == 15
 
 
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_what_is_overdue_is_found_by_its_date_and_not_among_all_duties(
+    cast: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a State there are three million, and the one writer would stand still meanwhile."""
+    asked: list[tuple[str, Any]] = []
+
+    async def noting(sql: str, *args: Any) -> Any:
+        asked.append((sql, args))
+        return await fetch(sql, *args)
+
+    monkeypatch.setattr(escalation, "fetch", noting)
+    await referral(cast)
+    await actions.escalate_overdue(TODAY + timedelta(days=60))
+    (sql, args), *_ = asked
+    steps = [row["detail"] for row in await fetch(f"EXPLAIN QUERY PLAN {sql}", *args)]
+    assert len(steps) == 1 and "INDEX duty_overdue ((due_on,id)>(?,?) AND due_on<?)" in steps[0], steps
+
+
 async def test_a_refused_action_leaves_no_duty_behind(cast: Any) -> None:
     from hub.db.transaction import unit_of_work
 
