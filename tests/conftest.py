@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from hub.audit.actions import record_pending
 from hub.db.engine import Engine, bind
+from hub.db.postgres import PooledPostgresEngine
 from hub.db.transaction import on_refusal
 from hub.kernel import clock
 from tests.kit.databases import Databases
@@ -44,6 +45,20 @@ def no_thread_is_left() -> Iterator[None]:
 def refusals_are_kept() -> None:
     """As `hub.app` wires it: the audit entry that a refusal carries is written after the rollback."""
     on_refusal(record_pending)
+
+
+@pytest.fixture
+def sent_alone(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What PostgreSQL is asked outside units of work: a round trip each."""
+    sent: list[str] = []
+    alone = PooledPostgresEngine.alone
+
+    async def noting(self: PooledPostgresEngine, sql: str, args: Sequence[Any]) -> list[Any]:
+        sent.append(sql)
+        return await alone(self, sql, args)
+
+    monkeypatch.setattr(PooledPostgresEngine, "alone", noting)
+    return sent
 
 
 @pytest.fixture

@@ -34,10 +34,7 @@ _CHANGES = re.compile(
 _TARGET = re.compile(r'\s*(INSERT\s+INTO|UPDATE|DELETE\s+FROM)\s+(?:ONLY\s+)?"?(\w+)"?', re.IGNORECASE)
 _NOT_PLAIN = re.compile(r"\b(SELECT(?! \* from unnest\(\$1::| \(r->>0\)::)|CONFLICT|RETURNING)\b", re.IGNORECASE)
 _NUMBERED = re.compile(r"\$(\d+)")
-_SHORT = frozenset(
-    ("text", "character varying", "timestamp with time zone", "date", "integer", "bigint",
-     "boolean")
-)  # fmt: skip
+_SHORT = frozenset({"text", "character varying", "timestamp with time zone", "date", "integer", "bigint", "boolean"})
 """Types whose values JSON says as they are."""
 _json = msgspec.json.Encoder()
 

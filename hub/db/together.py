@@ -110,7 +110,7 @@ async def _in_one(
             if record[mark] is None:  # the rows of a question come one after another
                 number = next(one for one, place in enumerate(places) if record[place[0]] is not None)
                 mark, columns, names = places[number]
-            parts[number].append(dict(zip(names, record[columns])))  # noqa: B905 - as long as each other
+            parts[number].append(dict(zip(names, record[columns], strict=True)))
     return parts
 
 

@@ -25,7 +25,7 @@ Found = dict[tuple[str, str], tuple[Resource, Row]]
 LedTo = dict[int, tuple[frozenset[str], list[Row]]]  # by the number of the include: the ids that it asked for, the rows
 
 
-def foreseen(call: Call, asked: Asked, led_to: LedTo) -> Iterator[store.Foreseen]:
+def foreseen(call: Call, asked: Asked, led_to: LedTo) -> Iterator[store.AskedAhead]:
     """What the includes will ask of a page's rows, whatever of it will be told."""
     for number, follow in enumerate(asked.includes):
         target, column = call.wiring.by_name[follow.target], _plain_column(follow)

@@ -82,7 +82,7 @@ async def select(resource: Resource, condition: Condition, tail: str = "", *, fe
     return await read(f"{resource.select()}{condition.sql}{tail}", *condition.args)
 
 
-Foreseen = Callable[[Among], Asked[None]]
+AskedAhead = Callable[[Among], Asked[None]]
 
 
 async def in_order(
@@ -92,7 +92,7 @@ async def in_order(
     limit: int,
     *,
     few: bool,
-    ahead: Sequence[Foreseen] = (),
+    ahead: Sequence[AskedAhead] = (),
 ) -> list[Row]:
     """The first rows in an order, out of those that any of the parts finds, with its columns. `ahead`: what will be
     asked of them.
@@ -105,7 +105,7 @@ async def in_order(
     return await ask_of_found(Asked(sql, args, list), *ahead, few=few)
 
 
-def foreseen(call: Call, resource: Resource) -> list[Foreseen]:
+def foreseen(call: Call, resource: Resource) -> list[AskedAhead]:
     """What the decision function will ask of rows that are looked up for this call."""
     if resource.foreseen is None or call.memory is None:
         return []

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Any
-
-import pytest
 
 from hub.db.engine import add, fetch, is_sqlite, look_up
-from hub.db.postgres import PooledPostgresEngine
 from hub.db.together import Among, Asked, Rows, ask_of_found, ask_together
 from hub.db.transaction import unit_of_work
 from hub.kernel import clock
@@ -60,24 +56,17 @@ async def number_in(table: str) -> int:
     return (await ask_together(number_of(table)))[0]
 
 
-async def test_on_postgresql_they_are_one_round_trip(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_on_postgresql_they_are_one_round_trip(cast: Cast, sent_alone: list[str]) -> None:
     if is_sqlite():  # there a look-up goes nowhere
         return
-    sent: list[str] = []
-    alone = PooledPostgresEngine.alone
-
-    async def counting(self: Any, sql: str, args: Any) -> Any:
-        sent.append(sql)
-        return await alone(self, sql, args)
-
-    monkeypatch.setattr(PooledPostgresEngine, "alone", counting)
+    sent_alone.clear()
     await ask_together(people(cast.alameda), people(cast.poppy), number_of("task"))
-    assert len(sent) == 1
+    assert len(sent_alone) == 1
     await fetch("SELECT 1 AS one")
-    assert len(sent) == 2
+    assert len(sent_alone) == 2
     told: list[Rows] = []
     await ask_of_found(staff_of(cast.alameda), lambda among: holding(among, told))
-    assert len(sent) == 3
+    assert len(sent_alone) == 3
     assert {row["code"] for row in told[0]} == {"county"}
 
 

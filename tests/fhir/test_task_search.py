@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from hub.db.engine import fetch, is_sqlite
-from hub.db.postgres import PooledPostgresEngine
 from hub.referrals.actions.desk import take_step
 from hub.referrals.rules import Event
 from tests.cast import Cast
@@ -52,23 +49,16 @@ async def test_tasks_of_several_statuses_come_in_one_order_over_all_pages(cast: 
 
 
 async def test_a_page_with_what_it_leads_to_is_one_question_to_postgresql(
-    cast: Cast, web: Any, monkeypatch: pytest.MonkeyPatch
+    cast: Cast, web: Any, sent_alone: list[str]
 ) -> None:
     poppy = await system_of(web, cast.poppy)
     await agree(cast.marisol, cast.rosa, cast.alameda, cast.poppy)
     tasks = [await referral_from_county(cast), await referral_from_plan(cast)]
-    asked: list[str] = []
-    alone = PooledPostgresEngine.alone
-
-    async def counting(self: Any, sql: str, args: Any) -> Any:
-        asked.append(sql)
-        return await alone(self, sql, args)
-
-    monkeypatch.setattr(PooledPostgresEngine, "alone", counting)
+    sent_alone.clear()
     found = (await poppy.get("/Task?_include=Task:focus")).json()["entry"]
     kinds = [one["resource"]["resourceType"] for one in found]
     assert kinds == ["Task", "Task", "ServiceRequest", "ServiceRequest"]
     assert {one["resource"]["id"] for one in found[:2]} == set(tasks)
     if not is_sqlite():  # there a question goes nowhere
-        about_rows = [sql for sql in asked if "access_token" not in sql]
+        about_rows = [sql for sql in sent_alone if "access_token" not in sql]
         assert len(about_rows) == 1
